@@ -1,0 +1,1 @@
+"""Safety-enforcement statistics: submissions in, contradictions found, trusted numbers out."""
