@@ -1,0 +1,94 @@
+"""Every 15 minutes, and as soon as a file is dropped: take in what has landed and check it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable, TriggerRule, dag, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from landing_watcher import NewFilesTrigger
+
+from enforcement_reporting.settings import Settings
+
+CHECKED_SUBMISSIONS = Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")
+LANDED_FILES = Asset(
+    name="landed_files",
+    uri="enforcement-reporting://landed-files",
+    watchers=[AssetWatcher(name="landing", trigger=NewFilesTrigger(Settings.from_environment().landing))],
+)
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("*/15 * * * *", timezone="Asia/Shanghai"), assets=[LANDED_FILES]
+    ),
+    start_date=datetime(2024, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=3),
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "execution_timeout": timedelta(hours=1),
+    },
+    doc_md=__doc__,
+    tags=["enforcement-reporting"],
+)
+def intake_submissions() -> None:
+    @task
+    def prepare() -> None:
+        """Bring the warehouse to this version's schema and to the catalog as it is now."""
+        from enforcement_reporting import intake
+
+        intake.prepare(Settings.from_environment())
+
+    @task
+    def list_chunks() -> list[dict[str, Any]]:
+        """Return what is to be taken in, in chunks, with the instant at which it was seen.
+
+        The instant is fixed here, before any work, so that a retry or a cleared task records the same one. Where
+        nothing is new there is one empty chunk: without any, `take_in` would be skipped and the check with it.
+        """
+        from enforcement_reporting import intake
+
+        seen_at = datetime.now().astimezone().isoformat()
+        chunks = intake.list_chunks(Settings.from_environment()) or [[]]
+        return [{"files": files, "seen_at": seen_at} for files in chunks]
+
+    @task
+    def take_in(chunk: dict[str, Any]) -> dict[str, Any]:
+        """Take in one chunk; a file's own time of arrival, where known, goes before the instant it was seen."""
+        from enforcement_reporting import intake
+
+        received_at = datetime.fromisoformat(chunk["seen_at"])
+        return intake.take_in(Settings.from_environment(), chunk["files"], received_at=received_at)
+
+    # Runs once all chunks are done, even if some failed: their fault must not keep the others from being checked.
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, outlets=[CHECKED_SUBMISSIONS])
+    def check_submissions() -> dict[str, Any]:
+        """Check whatever is unchecked, a former run's leavings included; skipped, and no build caused, if nothing is."""
+        import logging
+
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # hundreds of lines on import otherwise
+        from enforcement_reporting import quality
+
+        outcome = quality.check_submissions(Settings.from_environment())
+        if not any(outcome.values()):
+            raise AirflowSkipException("Nothing has changed since the last check.")
+        return outcome
+
+    # A run counts as failed only if its last task failed. `check_submissions` may well succeed after a failed chunk.
+    @task(trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+    def fail_if_a_chunk_failed() -> None:
+        """Mark the run as failed where files could not be taken in."""
+        raise AirflowFailException("Files could not be taken in: see the failed tasks before this one.")
+
+    chunks = list_chunks()
+    taken_in = take_in.expand(chunk=chunks)
+    prepare() >> chunks
+    taken_in >> [check_submissions(), fail_if_a_chunk_failed()]
+
+
+intake_submissions()

@@ -1,0 +1,7 @@
+{#
+    numerator ÷ denominator, NULL where the denominator is 0. Equal ratios give equal values whatever the size of their
+    terms (1/3, 20000/60000), which plain numeric division does not promise and ranks depend on.
+#}
+{% macro exact_ratio(numerator, denominator) -%}
+    trim_scale(round(round({{ numerator }}, 30) / nullif({{ denominator }}, 0), 20))
+{%- endmacro %}

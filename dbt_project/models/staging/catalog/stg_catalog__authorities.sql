@@ -1,0 +1,4 @@
+select
+    authority_id,
+    authority_name
+from {{ source('catalog', 'authorities') }}

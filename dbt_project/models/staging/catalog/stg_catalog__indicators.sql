@@ -1,0 +1,11 @@
+select
+    indicator_id,
+    form_id,
+    indicator_name,
+    label_path,
+    unit_of_measure,
+    measure_kind,
+    counting_rule,
+    counting_rule_source,
+    sort_no
+from {{ source('catalog', 'indicators') }}

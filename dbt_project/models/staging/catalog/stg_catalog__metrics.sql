@@ -1,0 +1,10 @@
+select
+    metric_id,
+    form_id,
+    metric_name,
+    unit_of_measure,
+    scale,
+    decimals,
+    has_denominator,
+    sort_no
+from {{ source('catalog', 'metrics') }}

@@ -1,0 +1,4 @@
+select
+    scoreboard_id,
+    unit_id
+from {{ source('catalog', 'scoreboard_units') }}

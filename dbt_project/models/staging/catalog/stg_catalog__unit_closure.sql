@@ -1,0 +1,5 @@
+select
+    unit_id,
+    group_id,
+    depth
+from {{ source('catalog', 'unit_closure') }}

@@ -1,0 +1,5 @@
+select
+    unit_id,
+    submission_id,
+    outcome
+from {{ source('quality', 'verdicts') }}

@@ -1,0 +1,179 @@
+"""Findings: what is wrong with a submission, said to the clerk who must act.
+
+Findings come from two places: reading a workbook (the kinds below) and the suites under ``expectations/``. Both end
+in the same table, in the same words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Severity(StrEnum):
+    """What a finding asks for: an error returns the submission, a question wants an explanation, a notice nothing."""
+
+    ERROR = "error"
+    QUESTION = "question"
+    NOTICE = "notice"
+
+
+Scope = Literal["file", "sheet", "submission"]
+
+
+@dataclass(frozen=True)
+class ReadingKind:
+    """A kind of finding that reading a workbook can raise, with its messages for the clerk and for the log."""
+
+    severity: Severity
+    scope: Scope
+    message: str
+    log: str
+
+
+READING_KINDS: dict[str, ReadingKind] = {
+    "sheet_not_recognised": ReadingKind(
+        Severity.NOTICE,
+        "file",
+        "工作表“{sheet}”未能识别为任何报表，其中内容未采集。",
+        "sheet {sheet}: no form recognised, nothing taken from it",
+    ),
+    "macros_ignored": ReadingKind(
+        Severity.NOTICE,
+        "file",
+        "文件带有宏，宏未运行，只采集了单元格中的内容。",
+        "the workbook carries macros; they were not run",
+    ),
+    "ambiguous_form": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”同时符合多张报表：{stated}，无法确定是哪一张，未采集。请保留报表标题后重报。",
+        "sheet {sheet}: fits several forms equally well ({stated}), nothing taken from it",
+    ),
+    "period_not_recognised": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”（{form}）看不出是哪一期，未采集。请在标题或统计区间中写明，例如“{expected}”。",
+        "sheet {sheet}: form {form} recognised but no period; expected something like {expected}",
+    ),
+    "ambiguous_period": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”（{form}）写着多个不同的期：{stated}，无法确定是哪一期，未采集。",
+        "sheet {sheet}: form {form} names several periods ({stated}), nothing taken from it",
+    ),
+    "missing_header": ReadingKind(
+        Severity.ERROR,
+        "sheet",
+        "表头中找不到“{expected}”这一列。",
+        "sheet {sheet}: no column for {expected}",
+    ),
+    "unknown_header": ReadingKind(
+        Severity.QUESTION,
+        "sheet",
+        "表头“{stated}”不是本报表的指标，该列未采集。",
+        "sheet {sheet}: column {stated} belongs to no indicator and was left out",
+    ),
+    "ambiguous_header": ReadingKind(
+        Severity.ERROR,
+        "sheet",
+        "指标“{expected}”对应多列（{cells}），无法确定采用哪一列，未采集。",
+        "sheet {sheet}: several columns for {expected} ({cells}), none was taken",
+    ),
+    "unit_not_found": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”（{form}）看不出填报单位，未采集。请写明“填报单位：……”。",
+        "sheet {sheet}: form {form} recognised but no unit of the authority is named",
+    ),
+    "ambiguous_unit": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”（{form}）写着多个填报单位：{stated}，无法确定是哪一个，未采集。",
+        "sheet {sheet}: form {form} names several units ({stated}), nothing taken from it",
+    ),
+    "unknown_unit": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "“{stated}”不在填报单位名录中，该行未采集。",
+        "sheet {sheet}: {stated} is not a unit of this authority, its row was left out",
+    ),
+    "unit_repeated": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "“{stated}”在本表中出现多次，只采集了第一行，其余各行未采集。",
+        "sheet {sheet}: unit {stated} has several rows, only the first was taken",
+    ),
+    "submission_repeated": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "工作表“{sheet}”与“{stated}”是同一单位、同一报表、同一期，只采集了“{stated}”。",
+        "sheet {sheet}: same unit, form and period as sheet {stated}, which was taken",
+    ),
+    "unreadable_cell": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "“{indicator}”填写的“{stated}”不是数字，无法采集。应填写{expected}。",
+        "sheet {sheet}: {stated!r} is not a number",
+    ),
+    "formula_without_value": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "“{indicator}”是公式，文件中没有保存计算结果。请用表格软件打开、重新计算并保存后再报。",
+        "sheet {sheet}: a formula without a saved value",
+    ),
+    "unit_of_measure_mismatch": ReadingKind(
+        Severity.ERROR,
+        "sheet",
+        "“{indicator}”的计量单位写为“{stated}”，应为“{expected}”，无法换算，该列未采集。",
+        "sheet {sheet}: column {indicator} is in {stated}, expected {expected}; no conversion is known",
+    ),
+    "blank_submission": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "“{stated}”一行全部空白。没有发生的请填 0。",
+        "sheet {sheet}: every cell of {stated} is blank",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ReadingFinding:
+    """Something wrong that was seen while reading: its kind, where it stands, and the words to fill in."""
+
+    kind: str
+    sheet: str
+    cells: str = ""
+    stated: str = ""
+    expected: str = ""
+    indicator: str = ""
+    form: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """Return how serious the kind is."""
+        return READING_KINDS[self.kind].severity
+
+    @property
+    def scope(self) -> Scope:
+        """Return what the finding is about: the file, one sheet of it, or one submission."""
+        return READING_KINDS[self.kind].scope
+
+    def message(self) -> str:
+        """Return the message for the clerk, in Chinese."""
+        return self._fill(READING_KINDS[self.kind].message)
+
+    def log(self) -> str:
+        """Return the message for the log, in English."""
+        return self._fill(READING_KINDS[self.kind].log)
+
+    def _fill(self, template: str) -> str:
+        return template.format(
+            sheet=self.sheet,
+            cells=self.cells,
+            stated=self.stated,
+            expected=self.expected,
+            indicator=self.indicator,
+            form=self.form,
+        )

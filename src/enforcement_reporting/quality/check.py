@@ -1,0 +1,316 @@
+"""Running the suites on the submissions that have not been checked yet, and judging them by what is found.
+
+What is found depends only on the submissions that are there, not on the order they came in: whenever a form arrives
+that another form's suite looks at, that other form's submission is checked again.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from enforcement_reporting.catalog import load_catalog
+from enforcement_reporting.quality.rules import Check, Column, Suite, column_name, load_suites
+from enforcement_reporting.settings import Settings
+from enforcement_reporting.warehouse import connect
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check did: how many submissions, how many findings of the suites, and where the Data Docs are."""
+
+    submissions: int
+    findings: int
+    outcomes: dict[str, int]
+    data_docs: str | None
+
+
+def check_submissions(settings: Settings) -> Checked:
+    """Check every submission that is new or whose partner forms are, and judge it.
+
+    A submission under policy ``collect`` is returned where it has an error and questioned where it has a question;
+    under ``archive`` everything is accepted as printed. Findings of the suites are replaced, never added to, so running this again changes nothing.
+    """
+    catalog = load_catalog(settings.definitions)
+    suites = load_suites(settings.definitions, catalog)
+    with connect(settings) as connection:
+        connection.autocommit = True
+        # One check at a time: the wide rows have one table a form.
+        connection.execute("select pg_advisory_lock(hashtext('enforcement_reporting.check'))")
+        due = _due(connection, suites)
+        if not due:
+            return Checked(0, 0, {}, None)
+        batches = []
+        for suite in suites:
+            if suite.form.form_id in due:
+                _build_wide_rows(connection, suite)
+                batches.append(suite)
+        failing: dict[str, list[str]] = {}
+        data_docs = None
+        if batches:
+            from enforcement_reporting.quality.expect import run_suites
+
+            failing, data_docs = run_suites(settings, batches)
+        with connection.transaction():
+            found = _replace_findings(connection, batches, failing)
+            outcomes = _judge(connection)
+    for outcome, count in sorted(outcomes.items()):
+        log.info("checked: %d submissions %s", count, outcome)
+    return Checked(sum(due.values()), found, outcomes, data_docs)
+
+
+def _due(connection: psycopg.Connection, suites: Iterable[Suite]) -> dict[str, int]:
+    """List the submissions to check in a temporary table ``due``; return how many there are of each form."""
+    connection.execute(
+        """
+        create temporary table due as
+        select s.submission_id, s.unit_id, s.form_id, s.period_id
+        from intake.submissions s
+        left join quality.verdicts v on v.unit_id = s.unit_id and v.submission_id = s.submission_id
+        where v.submission_id is null
+        """
+    )
+    for suite in suites:
+        if suite.partner_forms:
+            connection.execute(
+                """
+                insert into due
+                select s.submission_id, s.unit_id, s.form_id, s.period_id
+                from intake.submissions s
+                where s.form_id = %s
+                    and exists (
+                        select from due d
+                        where d.unit_id = s.unit_id and d.period_id = s.period_id and d.form_id = any(%s)
+                    )
+                    and not exists (select from due d where d.submission_id = s.submission_id)
+                """,
+                [suite.form.form_id, suite.partner_forms],
+            )
+    connection.execute("analyze due")
+    return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
+
+
+def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
+    """Lay out the due submissions of a form, one row each: a column per indicator, its own and its partners'."""
+    home = suite.form.form_id
+    own = [column for column in suite.columns if column.form_id == home]
+    select = [
+        "s.submission_id",
+        "s.unit_id",
+        "s.period_id",
+        "s.row_role",
+        "u.unit_name",
+        "u.unit_kind",
+        "p.period_name",
+    ]
+    select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
+    for column in sorted(suite.stated_rates):
+        which = f"max(%s) filter (where o.indicator_id = {_literal(column.key)})"
+        select.append(f"{which % 'o.decimals'} as {_quoted(column_name(column, home, '__decimals'))}")
+        select.append(f"{which % 'o.stated_text'} as {_quoted(column_name(column, home, '__text'))}")
+    joins, outer, group = "", ["own.*"], "1, 2, 3, 4, 5, 6, 7"
+    for number, partner in enumerate(suite.partner_forms):
+        alias = f"partner_{number}"
+        columns = [column for column in suite.columns if column.form_id == partner]
+        id_column = _quoted(column_name(Column(partner, "submission_id"), home))
+        values = ", ".join(f"{_value(column)} as {_quoted(column_name(column, home))}" for column in columns)
+        outer.append(f"{alias}.submission_id as {id_column}")
+        outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
+        joins += f"""
+        left join (
+            select latest.unit_id, latest.period_id, latest.submission_id, {values}
+            from (
+                select distinct on (s.unit_id, s.period_id) s.unit_id, s.period_id, s.submission_id
+                from intake.submissions s
+                join due d on d.form_id = {_literal(home)} and d.unit_id = s.unit_id and d.period_id = s.period_id
+                where s.form_id = {_literal(partner)} and s.row_role = 'unit'
+                order by s.unit_id, s.period_id, s.received_at desc, s.file_sha256 desc
+            ) latest
+            join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
+            group by 1, 2, 3
+        ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.period_id and own.row_role = 'unit'
+        """
+    if suite.form.total_row:
+        sums = ", ".join(f"{_value(c, 'sum')} as {_quoted(column_name(c, home, '__sum'))}" for c in own)
+        outer.append("total.rows_summed")
+        outer += [f"total.{_quoted(column_name(column, home, '__sum'))}" for column in own]
+        joins += f"""
+        left join (
+            select printed.submission_id, count(distinct s.submission_id) as rows_summed, {sums}
+            from due d
+            join intake.submissions printed
+                on printed.unit_id = d.unit_id and printed.submission_id = d.submission_id
+                and printed.row_role = 'total' and printed.form_id = {_literal(home)}
+            join intake.submissions s
+                on s.file_id = printed.file_id and s.form_id = printed.form_id and s.sheet = printed.sheet
+                and s.period_id = printed.period_id and s.row_role = 'unit'
+            join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
+            group by printed.submission_id
+        ) total on total.submission_id = own.submission_id
+        """
+    table = f"quality.{_quoted(suite.wide_table)}"
+    with connection.transaction():
+        connection.execute(f"drop table if exists {table}".encode())
+        connection.execute(
+            f"""
+            create unlogged table {table} as
+            select {", ".join(outer)}
+            from (
+                select {", ".join(select)}
+                from due d
+                join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
+                join catalog.units u on u.unit_id = s.unit_id
+                join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
+                left join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
+                where d.form_id = {_literal(home)}
+                group by {group}
+            ) own
+            {joins}
+            """.encode()
+        )
+        connection.execute(f"analyze {table}".encode())
+
+
+def _replace_findings(
+    connection: psycopg.Connection, suites: Iterable[Suite], failing: dict[str, list[str]]
+) -> int:
+    """Replace the findings of the due submissions by those of the failing rows; return how many there are."""
+    connection.execute(
+        "delete from quality.findings f using due d where f.submission_id = d.submission_id and f.origin = 'suite'"
+    )
+    connection.execute("create temporary table failing (submission_id text) on commit drop")
+    return sum(
+        _insert_findings(connection, _finding_statement(suite, check), failing[check.rule_id])
+        for suite in suites
+        for check in suite.checks
+        if failing.get(check.rule_id)
+    )
+
+
+def _insert_findings(connection: psycopg.Connection, statement: str, submission_ids: list[str]) -> int:
+    connection.execute("truncate failing")
+    with connection.cursor() as cursor:
+        with cursor.copy("copy failing from stdin") as copy:
+            for submission_id in submission_ids:
+                copy.write_row((submission_id,))
+        cursor.execute(statement.encode())
+        return cursor.rowcount
+
+
+def _finding_statement(suite: Suite, check: Check) -> str:
+    """Return the SQL that writes a finding for each row of ``failing``, with its cells and its message."""
+    home = suite.form.form_id
+    keys = [column.key for column in check.columns]
+    sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({_literals(_keys_of(check, home))}))"]
+    for partner in sorted({column.form_id for column in check.columns} - {home}):
+        id_column = _quoted(column_name(Column(partner, "submission_id"), home))
+        sides.append(f"(o.submission_id = w.{id_column} and o.indicator_id in ({_literals(_keys_of(check, partner))}))")
+    return f"""
+        insert into quality.findings (
+            finding_id, origin, scope, file_id, submission_id, authority_id, form_id, unit_id, period_id, rule_id,
+            rule_kind, severity, cells, stated, expected, message
+        )
+        select
+            left(encode(sha256(convert_to(f.submission_id || ' ' || {_literal(check.rule_id)}, 'UTF8')), 'hex'), 20),
+            'suite', 'submission', s.file_id, f.submission_id, {_literal(suite.form.authority_id)}, s.form_id,
+            s.unit_id, s.period_id, {_literal(check.rule_id)}, {_literal(check.rule_kind)},
+            {_literal(check.severity.value)}, f.cells, f.stated, f.expected, f.message
+        from (
+            select
+                w.submission_id, w.unit_id, {check.stated} as stated, {check.expected} as expected,
+                {_message(check)} as message,
+                coalesce(cells.cells, '') as cells
+            from quality.{_quoted(suite.wide_table)} w
+            join failing on failing.submission_id = w.submission_id
+            left join (
+                select
+                    w.submission_id,
+                    string_agg(
+                        o.sheet || '!' || o.cell, '、'
+                        order by array_position(array[{_literals(keys)}], o.indicator_id)
+                    ) as cells
+                from quality.{_quoted(suite.wide_table)} w
+                join failing on failing.submission_id = w.submission_id
+                join intake.observations o on o.unit_id = w.unit_id and ({" or ".join(sides)})
+                group by w.submission_id
+            ) cells on cells.submission_id = w.submission_id
+        ) f
+        join intake.submissions s on s.unit_id = f.unit_id and s.submission_id = f.submission_id
+    """
+
+
+def _message(check: Check) -> str:
+    """Return the message as an SQL expression: its fixed words, and its values in their places."""
+    parts = [
+        f"({check.values[part]})" if number % 2 else _literal(part)
+        for number, part in enumerate(re.split(r"\{(\w+)\}", check.message))
+    ]
+    return " || ".join(f"coalesce({part}, '')" for part in parts)
+
+
+def _judge(connection: psycopg.Connection) -> dict[str, int]:
+    """Give every due submission its verdict, and mark what the marts have to be built again for."""
+    connection.execute(
+        "delete from quality.verdicts v using due d where v.unit_id = d.unit_id and v.submission_id = d.submission_id"
+    )
+    rows = connection.execute(
+        """
+        with worst as (
+            select d.unit_id, d.submission_id, s.policy,
+                coalesce(bool_or(f.severity = 'error'), false) as has_error,
+                coalesce(bool_or(f.severity in ('error', 'question')), false) as has_question
+            from due d
+            join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
+            left join quality.findings f
+                on f.submission_id = s.submission_id
+                or (f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id)
+            group by d.unit_id, d.submission_id, s.policy
+        ),
+        judged as (
+            insert into quality.verdicts (unit_id, submission_id, outcome)
+            select unit_id, submission_id,
+                case
+                    when policy = 'archive' then 'accepted'
+                    when has_error then 'returned'
+                    when has_question then 'questioned'
+                    else 'accepted'
+                end
+            from worst
+            returning outcome
+        )
+        select outcome, count(*)::int from judged group by outcome
+        """
+    ).fetchall()
+    connection.execute(
+        "insert into intake.touched (form_id, period_id) select distinct form_id, period_id from due"
+    )
+    return dict(rows)
+
+
+def _value(column: Column, aggregate: str = "max") -> str:
+    return f"{aggregate}(o.stated_value) filter (where o.indicator_id = {_literal(column.key)})"
+
+
+def _keys_of(check: Check, form_id: str) -> list[str]:
+    return [column.key for column in check.columns if column.form_id == form_id] or [""]
+
+
+def _literals(values: Iterable[str]) -> str:
+    return ", ".join(map(_literal, values))
+
+
+def _literal(value: str) -> str:
+    return sql.Literal(value).as_string(None)
+
+
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string(None)
+
+

@@ -1,0 +1,115 @@
+"""Great Expectations at work: suites over the wide rows in the database, and Data Docs of what they found."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+import great_expectations as gx  # noqa: E402  (its import logs hundreds of lines)
+from great_expectations.core.batch_definition import BatchDefinition  # noqa: E402
+from great_expectations.data_context import EphemeralDataContext  # noqa: E402
+from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig  # noqa: E402
+
+from enforcement_reporting.findings import Severity  # noqa: E402
+from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule  # noqa: E402
+from enforcement_reporting.quality.rules import Suite, column_name  # noqa: E402
+from enforcement_reporting.settings import Settings  # noqa: E402
+
+_GX_SEVERITY = {Severity.ERROR: "critical", Severity.QUESTION: "warning", Severity.NOTICE: "info"}
+
+
+def run_suites(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, list[str]], str]:
+    """Run each suite on its form's wide rows.
+
+    Returns the submission ids that fail, by rule id (all of them, however many), and the path of the Data Docs.
+    Raises RuntimeError where a rule could not be evaluated at all.
+    """
+    docs = settings.state / "data_docs"
+    context = _context(settings)
+    source = context.data_sources.add_sql(name="warehouse", connection_string=str(settings.warehouse_url))
+    failing: dict[str, list[str]] = {}
+    for suite in suites:
+        table = suite.wide_table
+        asset = source.add_table_asset(name=suite.form.form_id, table_name=table, schema_name="quality")
+        batch = asset.add_batch_definition_whole_table("submissions")
+        failing |= _run_suite(context, suite, batch)
+    context.build_data_docs()
+    return failing, str(docs / "index.html")
+
+
+def _run_suite(context: EphemeralDataContext, suite: Suite, batch: BatchDefinition) -> dict[str, list[str]]:
+    form_id = suite.form.form_id
+    expectations = [
+        ExpectRowsToSatisfyRule(
+            column_list=["submission_id", *(column_name(column, form_id) for column in check.columns)],
+            condition=check.condition,
+            statement=f"{check.rule_id}: {check.rule_kind}",
+            ignore_row_if="never",
+            severity=_GX_SEVERITY[check.severity],
+            meta={"rule_id": check.rule_id},
+        )
+        for check in suite.checks
+    ]
+    gx_suite = context.suites.add(gx.ExpectationSuite(name=form_id, expectations=expectations))
+    validation = context.validation_definitions.add(gx.ValidationDefinition(name=form_id, data=batch, suite=gx_suite))
+    result = validation.run(
+        result_format={
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": ["submission_id"],
+            # Failing keys are cut at this count, and the default is 20.
+            "partial_unexpected_count": 10_000_000,
+            "return_unexpected_index_query": False,
+        }
+    )
+    failing: dict[str, list[str]] = {}
+    for outcome in result.results:
+        rule_id = outcome.expectation_config.meta["rule_id"]
+        if outcome.exception_info.get("raised_exception"):
+            raise RuntimeError(f"rule {rule_id} could not be evaluated: {outcome.exception_info['exception_message']}")
+        failing[rule_id] = _failing_ids(rule_id, outcome.result)
+    return failing
+
+
+def _failing_ids(rule_id: str, result: dict[str, Any]) -> list[str]:
+    ids = [row["submission_id"] for row in result.get("unexpected_index_list") or ()]
+    if len(ids) != result.get("unexpected_count", 0):
+        raise RuntimeError(f"rule {rule_id}: {result['unexpected_count']} rows fail, but {len(ids)} were returned")
+    return ids
+
+
+def _context(settings: Settings) -> EphemeralDataContext:
+    """Return a context that keeps nothing but its results and their pages, both under the state folder."""
+
+    def store(folder: str) -> dict[str, Any]:
+        return {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(settings.state / folder),
+        }
+
+    config = DataContextConfig(
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+        expectations_store_name="expectations",
+        validation_results_store_name="results",
+        checkpoint_store_name="checkpoint_store",
+        stores={
+            "expectations": {"class_name": "ExpectationsStore"},
+            "validation_definition_store": {"class_name": "ValidationDefinitionStore"},
+            "checkpoint_store": {"class_name": "CheckpointStore"},
+            "results": {
+                "class_name": "ValidationResultsStore",
+                "store_backend": store("validation_results"),
+            },
+        },
+        data_docs_sites={
+            "docs": {
+                "class_name": "SiteBuilder",
+                "store_backend": store("data_docs"),
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            }
+        },
+    )
+    return gx.get_context(project_config=config, mode="ephemeral")

@@ -1,0 +1,446 @@
+"""The rules under ``expectations/``: their YAML, and what each becomes in SQL.
+
+A rule is declared once per form and compiled into checks. A check is a condition in SQL over the wide row of a
+submission (one column per indicator), true where nothing is wrong, together with what to say where it is false.
+Blank is not zero: a rule whose subject is blank says nothing, and blank parts of a sum count as nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from enforcement_reporting.catalog import Catalog, CatalogError, Form, Id, Model, Reference, Text, read_definition
+from enforcement_reporting.findings import Severity
+
+Terms = Annotated[tuple[Reference, ...], Field(min_length=1)]
+
+
+class _Rule(Model):
+    """What every rule has. ``message`` replaces the kind's own; ``why`` cites where the rule comes from."""
+
+    rule_id: Id
+    severity: Severity = Severity.ERROR
+    message: Text | None = None
+    why: Text | None = None
+
+
+class PartWhole(_Rule):
+    """The parts together do not exceed the whole."""
+
+    kind: Literal["part_whole", "part_whole_across_forms"]
+    parts: Terms
+    whole: Terms
+
+
+class Sum(_Rule):
+    """The parts add up to the whole."""
+
+    kind: Literal["sum"]
+    parts: Terms
+    whole: Reference
+
+
+class AmountCount(_Rule):
+    """Where the amount is above zero the count is too; with ``and_back``, the other way round as well."""
+
+    kind: Literal["amount_count"]
+    amount: Terms
+    count: Terms
+    and_back: bool = False
+
+
+class Rate(_Rule):
+    """The stated rate is ``scale`` × numerator ÷ denominator, rounded half-up at the decimals printed in its cell.
+
+    A rate that was cut off instead of rounded, and a rate printed as 0 where 0 is divided by 0, are notices.
+    """
+
+    kind: Literal["rate"]
+    stated: Reference
+    numerator: Terms
+    denominator: Terms
+    scale: int = 100
+
+
+class Equal(_Rule):
+    """The same fact, reported on two forms for one period, is the same number."""
+
+    kind: Literal["equal_across_forms"]
+    left: Reference
+    right: Reference
+
+
+class Total(_Rule):
+    """The printed total row is the sum of the rows of the units printed with it."""
+
+    kind: Literal["total_row"]
+    indicators: Literal["all"] | Terms = "all"
+
+
+class NotApplicable(_Rule):
+    """Units of a kind that an indicator does not apply to report nothing in it."""
+
+    kind: Literal["not_applicable"]
+    indicators: Terms
+
+
+Rule = Annotated[
+    PartWhole | Sum | AmountCount | Rate | Equal | Total | NotApplicable,
+    Field(discriminator="kind"),
+]
+
+
+class SuiteDefinition(Model):
+    """A file under ``expectations/``: the rules of one form."""
+
+    form: Id
+    rules: tuple[Rule, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """An indicator as seen from a suite: ``form_id.indicator_id``."""
+
+    form_id: str
+    indicator_id: str
+
+    @property
+    def key(self) -> str:
+        """Return the indicator's id in the warehouse."""
+        return f"{self.form_id}.{self.indicator_id}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of a rule. ``condition``, ``stated`` and ``expected`` are SQL over the wide row.
+
+    ``message`` is a template for people; ``{…}`` in it names a key of ``values``, which are SQL as well.
+    """
+
+    rule_id: str
+    rule_kind: str
+    severity: Severity
+    columns: tuple[Column, ...]
+    condition: str
+    stated: str
+    expected: str
+    message: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """All checks on one form, and the columns its wide row needs."""
+
+    form: Form
+    checks: tuple[Check, ...]
+    columns: tuple[Column, ...]
+    stated_rates: frozenset[Column]
+
+    @property
+    def wide_table(self) -> str:
+        """Return the name of the table that holds the form's wide rows while they are checked."""
+        return f"wide__{self.form.form_id}"[:63]
+
+    @property
+    def partner_forms(self) -> list[str]:
+        """Return the other forms that the suite looks at, for the same unit and period."""
+        return sorted({column.form_id for column in self.columns} - {self.form.form_id})
+
+
+MESSAGES = {
+    "part_whole": "{parts}（{stated}）不应大于{whole}（{expected}）。",
+    "part_whole_across_forms": "{parts}（{stated}）不应大于{whole}（{expected}）。",
+    "sum": "{whole}应等于{parts}之和：填报 {stated}，各项相加为 {expected}。",
+    "amount_count": "{amount}为 {stated}，但{count}为 {found}，两者矛盾。",
+    "amount_count_back": "{count}为 {stated}，但{amount}为 {found}，两者矛盾。",
+    "rate": "{subject}填报 {stated}，按{numerator}÷{denominator}计算应为 {expected}。",
+    "rate_truncated": "{subject}填报 {stated}，是截去尾数所得；四舍五入应为 {expected}。",
+    "rate_zero_base": "{subject}填报 {stated}，但{denominator}为 0，无从计算，应填“—”。",
+    "equal_across_forms": "{left}（{stated}）与{right}（{expected}）应当一致。",
+    "total_row": "{total}行的“{subject}”为 {stated}，所列 {count} 个单位相加为 {expected}，相差 {difference}。",
+    "not_applicable": "“{subject}”不由{kind}填报，但填了 {stated}。",
+}
+
+
+def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
+    """Return the suites declared under ``definitions``/expectations, one a form.
+
+    Raises CatalogError naming the file, the rule and what was expected.
+    """
+    suites: list[Suite] = []
+    seen: dict[str, Path] = {}
+    for path in sorted((definitions / "expectations").rglob("*.yaml")):
+        declared = read_definition(path, SuiteDefinition)
+        form = catalog.form_by_id.get(declared.form)
+        if form is None:
+            raise CatalogError(f"{path}: form: expected a form of the catalog, found {declared.form!r}")
+        if form.form_id in seen:
+            raise CatalogError(f"{path}: the rules of form {form.form_id} are in {seen[form.form_id]} already")
+        seen[form.form_id] = path
+        suites.append(_Compiler(catalog, form, path).suite(declared))
+    return tuple(suites)
+
+
+def column_name(column: Column, form_id: str, suffix: str = "") -> str:
+    """Return the wide row's column for an indicator: its short id, or ``form__indicator`` where it is another form's.
+
+    Names beyond the database's 63 bytes are cut and made unique again by a digest.
+    """
+    name = column.indicator_id if column.form_id == form_id else f"{column.form_id}__{column.indicator_id}"
+    if len(name + suffix) > 63:
+        name = f"{name[:40]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name + suffix
+
+
+class _Compiler:
+    """Turns the rules of one form into checks."""
+
+    def __init__(self, catalog: Catalog, form: Form, path: Path) -> None:
+        self.catalog, self.form, self.path = catalog, form, path
+        self.columns: dict[Column, None] = {}
+        self.stated_rates: set[Column] = set()
+
+    def suite(self, declared: SuiteDefinition) -> Suite:
+        checks: list[Check] = []
+        for rule in declared.rules:
+            try:
+                checks.extend(self._checks(rule))
+            except (ValueError, KeyError) as error:
+                raise CatalogError(f"{self.path}: rule {rule.rule_id}: {error}") from None
+        repeated = {check.rule_id for check in checks if sum(other.rule_id == check.rule_id for other in checks) > 1}
+        if repeated:
+            raise CatalogError(f"{self.path}: rule_id {sorted(repeated)[0]} is declared twice")
+        return Suite(self.form, tuple(checks), tuple(self.columns), frozenset(self.stated_rates))
+
+    def _checks(self, rule: Rule) -> Iterator[Check]:
+        match rule:
+            case PartWhole():
+                parts, whole = self._resolve(rule.parts), self._resolve(rule.whole)
+                part_sum, whole_sum = self._sum(parts), self._sum(whole, blank_is_nothing=False)
+                yield self._check(
+                    rule,
+                    rule.kind,
+                    (*parts, *whole),
+                    f"coalesce({part_sum} <= {whole_sum}, true)",
+                    self._shown(part_sum),
+                    self._shown(whole_sum),
+                    {"parts": self._names(parts), "whole": self._names(whole)},
+                )
+            case Sum():
+                parts, (whole_column,) = self._resolve(rule.parts), self._resolve([rule.whole])
+                part_sum, whole_sum = self._sum(parts), self._column(whole_column)
+                any_part = " or ".join(f"{self._column(part)} is not null" for part in parts)
+                yield self._check(
+                    rule,
+                    rule.kind,
+                    (whole_column, *parts),
+                    f"coalesce({whole_sum} = {part_sum}, true) or not ({any_part})",
+                    self._shown(whole_sum),
+                    self._shown(part_sum),
+                    {"parts": self._names(parts), "whole": self._names([whole_column])},
+                )
+            case AmountCount():
+                yield from self._amount_and_count(rule)
+            case Rate():
+                yield from self._rate(rule)
+            case Equal():
+                (left,), (right,) = self._resolve([rule.left]), self._resolve([rule.right])
+                yield self._check(
+                    rule,
+                    rule.kind,
+                    (left, right),
+                    f"coalesce({self._column(left)} = {self._column(right)}, true)",
+                    self._shown(self._column(left)),
+                    self._shown(self._column(right)),
+                    {"left": self._names([left]), "right": self._names([right])},
+                )
+            case Total():
+                yield from self._total(rule)
+            case NotApplicable():
+                for column in self._resolve(rule.indicators):
+                    yield self._not_applicable(rule, column)
+
+    def _amount_and_count(self, rule: AmountCount) -> Iterator[Check]:
+        amount, count = self._resolve(rule.amount), self._resolve(rule.count)
+        sums = {"amount": self._sum(amount), "count": self._sum(count)}
+        names = {"amount": self._names(amount), "count": self._names(count)}
+        # A partner form that was not sent contradicts nothing.
+        known = self._partners_present((*amount, *count))
+        for subject, other, suffix in (("amount", "count", ""), ("count", "amount", "_back")):
+            if suffix and not rule.and_back:
+                continue
+            yield self._check(
+                rule,
+                rule.kind,
+                (*amount, *count),
+                f"not ({known} and coalesce({sums[subject]}, 0) > 0 and coalesce({sums[other]}, 0) = 0)",
+                self._shown(sums[subject]),
+                "'> 0'" if suffix else "'0'",
+                {**names, "found": self._shown(sums[other])},
+                suffix=suffix,
+            )
+
+    def _rate(self, rule: Rate) -> Iterator[Check]:
+        (subject,) = self._resolve([rule.stated])
+        if subject.form_id != self.form.form_id:
+            raise ValueError(f"stated: expected an indicator of form {self.form.form_id}")
+        self.stated_rates.add(subject)
+        numerator, denominator = self._resolve(rule.numerator), self._resolve(rule.denominator)
+        over = self._sum(numerator, blank_is_nothing=False)
+        under = self._sum(denominator, blank_is_nothing=False)
+        stated = self._column(subject)
+        decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
+        typed = _quote(column_name(subject, self.form.form_id, "__text"))
+        exact = f"({rule.scale} * {over} / nullif({under}, 0))"
+        percent = f"case when {typed} like '%\\%' then '%' else '' end"
+        right = f"(round({exact}, {decimals}) = {stated})"
+        cut_off = f"(trunc({exact}, {decimals}) = {stated})"
+        empty = f"({under} = 0 and {over} = 0 and {stated} = 0)"
+        columns = (subject, *numerator, *denominator)
+        names = {
+            "subject": self._names([subject]),
+            "numerator": self._names(numerator),
+            "denominator": self._names(denominator),
+        }
+        rounded = f"coalesce(round({exact}, {decimals})::text || {percent}, '—')"
+        unknown = f"{stated} is null or {over} is null or {under} is null"
+        conditions = (
+            ("", rule.severity, f"{unknown} or coalesce({right} or {cut_off}, {empty})"),
+            ("_truncated", Severity.NOTICE, f"not coalesce({cut_off} and not {right}, false)"),
+            ("_zero_base", Severity.NOTICE, f"not coalesce({empty}, false)"),
+        )
+        for suffix, severity, condition in conditions:
+            expected = "'—'" if suffix == "_zero_base" else rounded
+            yield self._check(
+                rule, rule.kind, columns, condition, typed, expected, names, suffix=suffix, severity=severity
+            )
+
+    def _total(self, rule: Total) -> Iterator[Check]:
+        if self.form.total_row is None:
+            raise ValueError(f"form {self.form.form_id} declares no total_row")
+        if rule.indicators == "all":
+            wanted = [item.indicator_id for item in self.form.indicators if item.measure_kind in ("flow", "stock")]
+        else:
+            wanted = list(rule.indicators)
+        for column in self._resolve(wanted):
+            printed = self._column(column)
+            added = _quote(column_name(column, self.form.form_id, "__sum"))
+            yield self._check(
+                rule,
+                rule.kind,
+                (column,),
+                f"row_role <> 'total' or coalesce({printed} = {added}, true)",
+                self._shown(printed),
+                self._shown(added),
+                {
+                    "subject": self._names([column]),
+                    "total": _literal(self.form.total_row.labels[0]),
+                    "count": "rows_summed::text",
+                    "difference": self._shown(f"{printed} - {added}"),
+                },
+                rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(wanted) > 1 else rule.rule_id,
+            )
+
+    def _not_applicable(self, rule: NotApplicable, column: Column) -> Check:
+        indicator = next(item for item in self.form.indicators if item.indicator_id == column.indicator_id)
+        if column.form_id != self.form.form_id or not indicator.applies_to:
+            raise ValueError(f"{column.key}: expected an indicator of this form that declares applies_to")
+        kinds = ", ".join(_literal(kind) for kind in indicator.applies_to)
+        value = self._column(column)
+        return self._check(
+            rule,
+            rule.kind,
+            (column,),
+            f"row_role = 'total' or unit_kind in ({kinds}) or coalesce({value}, 0) = 0",
+            self._shown(value),
+            "'不填'",
+            {"subject": self._names([column]), "kind": "unit_kind"},
+            rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(rule.indicators) > 1 else rule.rule_id,
+        )
+
+    def _check(
+        self,
+        rule: Rule,
+        kind: str,
+        columns: Sequence[Column],
+        condition: str,
+        stated: str,
+        expected: str,
+        values: dict[str, str],
+        *,
+        suffix: str = "",
+        severity: Severity | None = None,
+        rule_id: str | None = None,
+    ) -> Check:
+        message = MESSAGES[kind + suffix] if suffix or not rule.message else rule.message
+        known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
+        for column in columns:
+            known.setdefault(column.indicator_id, self._shown(self._column(column)))
+        for name in re.findall(r"\{(\w+)\}", message):
+            if name not in known:
+                raise ValueError(f"message: {{{name}}} is not known here; known: {sorted(known)}")
+        return Check(
+            rule_id=f"{self.form.form_id}.{rule_id or rule.rule_id}{suffix}",
+            rule_kind=kind,
+            severity=severity or rule.severity,
+            columns=tuple(dict.fromkeys(columns)),
+            condition=condition,
+            stated=stated,
+            expected=expected,
+            message=message,
+            values=known,
+        )
+
+    def _resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
+        columns = tuple(
+            Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references
+        )
+        self.columns.update(dict.fromkeys(columns))
+        return columns
+
+    def _column(self, column: Column) -> str:
+        return _quote(column_name(column, self.form.form_id))
+
+    def _sum(self, columns: Sequence[Column], *, blank_is_nothing: bool = True) -> str:
+        """Return the sum of columns in SQL: NULL if all are blank, or, where blanks count, if any is."""
+        names = [self._column(column) for column in columns]
+        if len(names) == 1:
+            return names[0]
+        if not blank_is_nothing:
+            return f"({' + '.join(names)})"
+        added = " + ".join(f"coalesce({name}, 0)" for name in names)
+        return f"(case when coalesce({', '.join(names)}) is not null then {added} end)"
+
+    def _partners_present(self, columns: Sequence[Column]) -> str:
+        home = self.form.form_id
+        partners = [Column(form_id, "submission_id") for form_id in sorted({c.form_id for c in columns} - {home})]
+        return " and ".join(f"{_quote(column_name(partner, home))} is not null" for partner in partners) or "true"
+
+    def _names(self, columns: Sequence[Column]) -> str:
+        """Return the captions of columns as an SQL literal; columns of another form carry its title."""
+        captions = []
+        for column in columns:
+            form = self.catalog.form_by_id[column.form_id]
+            caption = next(item.caption for item in form.indicators if item.indicator_id == column.indicator_id)
+            captions.append(caption if form is self.form else f"《{form.title}》{caption}")
+        return _literal("＋".join(captions))
+
+    @staticmethod
+    def _shown(expression: str) -> str:
+        return f"coalesce(trim_scale({expression})::text, '空白')"
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

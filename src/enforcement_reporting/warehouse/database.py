@@ -1,0 +1,44 @@
+"""Connections to the warehouse, and its migrations."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from enforcement_reporting.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def engine(settings: Settings) -> sa.Engine:
+    """Return an SQLAlchemy engine of the warehouse."""
+    return sa.create_engine(_url(settings), poolclass=sa.NullPool)
+
+
+def connect(settings: Settings) -> psycopg.Connection:
+    """Return a psycopg connection to the warehouse, for COPY and for statements taken as they stand."""
+    url = sa.make_url(_url(settings))
+    return psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the warehouse's schema up to date; do nothing where it is.
+
+    Safe to run by several processes at once: they wait for one another.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine(settings).connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _url(settings: Settings) -> str:
+    if settings.warehouse_url is None:
+        raise RuntimeError("no warehouse: set ENFORCEMENT_WAREHOUSE_URL, or use the local server")
+    return settings.warehouse_url

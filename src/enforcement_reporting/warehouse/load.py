@@ -1,0 +1,323 @@
+"""What is written into the schemas catalog and intake. Rows go in by COPY, each file in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+
+from enforcement_reporting.catalog import Catalog, Unit, resolve
+from enforcement_reporting.findings import ReadingFinding
+from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
+
+FileOutcome = Literal["taken_in", "duplicate", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A file as it was received. ``landing_key`` tells one arrival from another of the same bytes."""
+
+    file_name: str
+    file_sha256: str
+    size_bytes: int
+    landing_key: str
+    policy: str
+    received_at: datetime
+
+
+def load_catalog_tables(connection: psycopg.Connection, catalog: Catalog) -> bool:
+    """Make the schema ``catalog`` say what the YAML says; return whether anything had to change."""
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(hashtext('enforcement_reporting.catalog'))")
+        row = connection.execute("select catalog_sha256 from catalog.state").fetchone()
+        if row and row[0] == catalog.sha256:
+            return False
+        for table, columns, rows in _catalog_rows(catalog):
+            connection.execute(sql.SQL("delete from {}").format(sql.Identifier("catalog", table)))
+            _copy(connection, ("catalog", table), columns, rows)
+        connection.execute("update catalog.state set catalog_sha256 = %s", [catalog.sha256])
+    return True
+
+
+def known_outcome(connection: psycopg.Connection, landing_key: str, file_sha256: str) -> FileOutcome | None:
+    """Return how this very arrival ended, if it was recorded before (a run that was killed after recording it)."""
+    row = connection.execute(
+        "select outcome from intake.files where landing_key = %s and file_sha256 = %s order by file_id desc limit 1",
+        [landing_key, file_sha256],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def record_refused(
+    connection: psycopg.Connection, delivery: Delivery, reason: str, findings: Sequence[ReadingFinding] = ()
+) -> None:
+    """Record a file from which nothing could be taken, with the reason for the clerk."""
+    with connection.transaction():
+        file_id = _insert_file(connection, delivery, "unreadable", reason)
+        _copy_findings(connection, (_finding(file_id, None, item) for item in findings))
+        connection.execute("insert into intake.touched default values")
+
+
+def record_submissions(
+    connection: psycopg.Connection, delivery: Delivery, read: ReadWorkbook, catalog: Catalog
+) -> FileOutcome:
+    """Record a workbook's submissions, observations and reading findings, all or nothing.
+
+    The same bytes taken in before change nothing but the list of files: outcome ``duplicate``.
+    """
+    with connection.transaction():
+        # Two arrivals of the same bytes at the same moment: the second waits here and finds the first.
+        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [delivery.file_sha256])
+        taken = connection.execute(
+            "select file_name from intake.files where file_sha256 = %s and outcome = 'taken_in'",
+            [delivery.file_sha256],
+        ).fetchone()
+        if taken:
+            _insert_file(connection, delivery, "duplicate", f"与已收到的“{taken[0]}”内容完全相同，不重复采集。")
+            connection.execute("insert into intake.touched default values")
+            return "duplicate"
+        file_id = _insert_file(connection, delivery, "taken_in", None)
+        authority_of = {form.form_id: form.authority_id for form in catalog.forms}
+        ids = [_submission_id(delivery.file_sha256, item) for item in read.submissions]
+        _record_periods(connection, read.submissions)
+        _copy(
+            connection,
+            ("intake", "submissions"),
+            ("submission_id", "unit_id", "form_id", "period_id", "row_role", "file_id", "file_sha256", "policy")
+            + ("received_at", "sheet"),
+            (
+                (submission_id, item.unit_id, item.form_id, item.period.period_id, item.row_role, file_id)
+                + (delivery.file_sha256, delivery.policy, delivery.received_at, item.sheet)
+                for submission_id, item in zip(ids, read.submissions, strict=True)
+            ),
+            types=("text", "text", "text", "text", "text", "int8", "text", "text", "timestamptz", "text"),
+        )
+        _copy(
+            connection,
+            ("intake", "observations"),
+            ("unit_id", "submission_id", "indicator_id", "cell_state", "stated_value", "stated_text", "decimals")
+            + ("sheet", "cell"),
+            (
+                (item.unit_id, submission_id, seen.indicator_id, seen.state, seen.value)
+                + (seen.text or None, seen.decimals, item.sheet, seen.cell)
+                for submission_id, item in zip(ids, read.submissions, strict=True)
+                for seen in item.observations
+            ),
+            types=("text", "text", "text", "text", "numeric", "text", "int4", "text", "text"),
+        )
+        findings: list[tuple[Any, ...]] = [_finding(file_id, None, item) for item in read.file_findings]
+        for (sheet, form_id), items in read.sheet_findings.items():
+            period = next((s.period for s in read.submissions if s.sheet == sheet and s.form_id == form_id), None)
+            where = (None, authority_of[form_id], form_id, None, period.period_id if period else None)
+            findings += [_finding(file_id, where, item) for item in items]
+        for submission_id, item in zip(ids, read.submissions, strict=True):
+            where = (submission_id, authority_of[item.form_id], item.form_id, item.unit_id, item.period.period_id)
+            findings += [_finding(file_id, where, finding) for finding in item.findings]
+        _copy_findings(connection, findings)
+        connection.cursor().executemany(
+            "insert into intake.touched (form_id, period_id) values (%s, %s)",
+            sorted({(item.form_id, item.period.period_id) for item in read.submissions}),
+        )
+    return "taken_in"
+
+
+def _submission_id(file_sha256: str, item: ReadSubmission) -> str:
+    """Return an id that the same row of the same file always has."""
+    identity = "\0".join((file_sha256, item.sheet, item.form_id, item.period.period_id, item.row_role, item.unit_id))
+    return hashlib.sha256(identity.encode()).hexdigest()[:20]
+
+
+def _insert_file(
+    connection: psycopg.Connection, delivery: Delivery, outcome: FileOutcome, reason: str | None
+) -> int:
+    row = connection.execute(
+        "insert into intake.files (file_sha256, file_name, landing_key, size_bytes, policy, received_at, outcome, reason)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s) returning file_id",
+        [delivery.file_sha256, delivery.file_name, delivery.landing_key, delivery.size_bytes]
+        + [delivery.policy, delivery.received_at, outcome, reason],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _record_periods(connection: psycopg.Connection, submissions: Sequence[ReadSubmission]) -> None:
+    periods = {(item.form_id, item.period) for item in submissions}
+    connection.cursor().executemany(
+        "insert into catalog.periods (form_id, period_id, starts_on, ends_on, accumulates_from, period_name)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict (form_id, period_id) do update set starts_on = excluded.starts_on,"
+        " ends_on = excluded.ends_on, accumulates_from = excluded.accumulates_from, period_name = excluded.period_name",
+        [
+            (form_id, p.period_id, p.starts_on, p.ends_on, p.accumulates_from, p.name)
+            for form_id, p in sorted(periods, key=lambda pair: (pair[0], pair[1].period_id))
+        ],
+    )
+
+
+_FINDING_COLUMNS = (
+    *("finding_id", "origin", "scope", "file_id", "submission_id", "authority_id", "form_id", "unit_id", "period_id"),
+    *("rule_id", "rule_kind", "severity", "cells", "stated", "expected", "message"),
+)
+
+
+def _finding(file_id: int, where: tuple[str | None, ...] | None, item: ReadingFinding) -> tuple[Any, ...]:
+    place = where or (None, None, None, None, None)
+    identity = "\0".join(map(str, (file_id, *place, item.kind, item.sheet, item.cells, item.stated, item.expected)))
+    return (
+        hashlib.sha256(identity.encode()).hexdigest()[:20],
+        "reading",
+        item.scope,
+        file_id,
+        *place,
+        f"reading.{item.kind}",
+        item.kind,
+        item.severity.value,
+        item.cells,
+        item.stated,
+        item.expected,
+        item.message(),
+    )
+
+
+def _copy_findings(connection: psycopg.Connection, findings: Iterable[tuple[Any, ...]]) -> None:
+    _copy(connection, ("quality", "findings"), _FINDING_COLUMNS, findings)
+
+
+def _copy(
+    connection: psycopg.Connection,
+    table: tuple[str, str],
+    columns: Sequence[str],
+    rows: Iterable[tuple[Any, ...]],
+    types: Sequence[str] = (),
+) -> None:
+    """COPY rows into a table: binary where the column types are given, text otherwise."""
+    statement = sql.SQL("copy {} ({}) from stdin {}").format(
+        sql.Identifier(*table),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL("(format binary)" if types else ""),
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        if types:
+            copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
+    """Yield (table, columns, rows) of everything in the schema ``catalog`` that the YAML declares."""
+    yield (
+        "authorities",
+        ("authority_id", "authority_name"),
+        [(authority.authority_id, authority.name) for authority in catalog.authorities],
+    )
+    units, closure = _unit_rows(catalog)
+    yield (
+        "units",
+        ("unit_id", "authority_id", "unit_name", "unit_kind", "parent_unit_id", "is_group", "sort_no")
+        + ("valid_from", "valid_to"),
+        units,
+    )
+    yield "unit_closure", ("unit_id", "group_id", "depth"), closure
+    yield (
+        "forms",
+        ("form_id", "authority_id", "form_title", "figures", "calendar_kind", "source", "sort_no"),
+        [
+            (f.form_id, f.authority_id, f.title, f.figures, f.calendar.kind.value, f.source, number)
+            for number, f in enumerate(catalog.forms)
+        ],
+    )
+    yield (
+        "form_units",
+        ("form_id", "unit_id"),
+        [(form.form_id, unit.unit_id) for form in catalog.forms for unit in catalog.expected_units(form)],
+    )
+    yield (
+        "indicators",
+        ("indicator_id", "form_id", "indicator_name", "label_path", "unit_of_measure", "measure_kind")
+        + ("counting_rule", "counting_rule_source", "sort_no"),
+        [
+            (f"{form.form_id}.{item.indicator_id}", form.form_id, item.caption, item.label_path)
+            + (item.unit_of_measure, item.measure_kind, item.counting_rule, item.counting_rule_source, number)
+            for form in catalog.forms
+            for number, item in enumerate(form.indicators)
+        ],
+    )
+    yield (
+        "indicator_unit_kinds",
+        ("indicator_id", "unit_kind"),
+        [
+            (f"{form.form_id}.{item.indicator_id}", kind)
+            for form in catalog.forms
+            for item in form.indicators
+            for kind in item.applies_to
+        ],
+    )
+    yield (
+        "metrics",
+        ("metric_id", "form_id", "metric_name", "unit_of_measure", "scale", "decimals", "has_denominator", "sort_no"),
+        [
+            (m.metric_id, m.form, m.name, m.unit_of_measure, m.scale, m.decimals, bool(m.denominator), number)
+            for number, m in enumerate(catalog.metrics)
+        ],
+    )
+    yield (
+        "metric_terms",
+        ("metric_id", "role", "form_id", "indicator_id"),
+        [
+            (metric.metric_id, role, form_id, f"{form_id}.{indicator_id}")
+            for metric in catalog.metrics
+            for role, form_id, indicator_id in metric.terms()
+        ],
+    )
+    yield (
+        "scoreboards",
+        ("scoreboard_id", "form_id", "scoreboard_name"),
+        [(board.scoreboard_id, board.form, board.name) for board in catalog.scoreboards],
+    )
+    yield (
+        "scoreboard_items",
+        ("scoreboard_id", "item_id", "item_name", "sort_no", "indicator_id", "metric_id", "better", "points_top")
+        + ("points_bottom",),
+        [
+            (board.scoreboard_id, item.item_id, item.name, number)
+            + (".".join(resolve(item.indicator, board.form)) if item.indicator else None, item.metric, item.better)
+            + (item.points.top, item.points.bottom)
+            for board in catalog.scoreboards
+            for number, item in enumerate(board.items)
+        ],
+    )
+    yield (
+        "scoreboard_units",
+        ("scoreboard_id", "unit_id"),
+        [
+            (board.scoreboard_id, unit.unit_id)
+            for board in catalog.scoreboards
+            for unit in catalog.expected_units(catalog.form_by_id[board.form])
+            if unit.unit_id not in board.excluded_units
+            and (not board.unit_kinds or unit.kind in board.unit_kinds)
+        ],
+    )
+
+
+def _unit_rows(catalog: Catalog) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    units: list[tuple[Any, ...]] = []
+    closure: list[tuple[Any, ...]] = []
+
+    def walk(unit: Unit, authority_id: str, above: list[str]) -> None:
+        parent = above[-1] if above else None
+        units.append(
+            (unit.unit_id, authority_id, unit.name, unit.kind, parent, bool(unit.members), len(units))
+            + (unit.valid_from, unit.valid_to)
+        )
+        path = [*above, unit.unit_id]
+        closure.extend((unit.unit_id, group, depth) for depth, group in enumerate(reversed(path)))
+        for member in unit.members:
+            walk(member, authority_id, path)
+
+    for authority in catalog.authorities:
+        walk(authority.units, authority.authority_id, [])
+    return units, closure

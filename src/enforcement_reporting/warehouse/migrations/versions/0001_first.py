@@ -1,0 +1,130 @@
+"""Schemas catalog, intake and quality, and the reader of the marts.
+
+Keys of what grows carry ``unit_id``, so that the tables can be distributed by it.
+"""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+DDL = """
+create schema if not exists catalog;
+create schema if not exists intake;
+create schema if not exists quality;
+create schema if not exists marts;
+
+-- catalog: what the YAML declares; replaced as a whole when the YAML changes --------------------------------------
+
+create table catalog.authorities (
+    authority_id text primary key, authority_name text not null
+);
+create table catalog.units (
+    unit_id text primary key, authority_id text not null, unit_name text not null, unit_kind text not null,
+    parent_unit_id text, is_group boolean not null, sort_no integer not null, valid_from date, valid_to date
+);
+create table catalog.unit_closure (  -- every unit with itself and with everything above it
+    unit_id text not null, group_id text not null, depth integer not null, primary key (unit_id, group_id)
+);
+create table catalog.forms (
+    form_id text primary key, authority_id text not null, form_title text not null, figures text not null,
+    calendar_kind text not null, source text, sort_no integer not null
+);
+create table catalog.form_units (  -- who owes which form
+    form_id text not null, unit_id text not null, primary key (form_id, unit_id)
+);
+create table catalog.indicators (
+    indicator_id text primary key, form_id text not null, indicator_name text not null, label_path text not null,
+    unit_of_measure text not null, measure_kind text not null, counting_rule text, counting_rule_source text,
+    sort_no integer not null
+);
+create table catalog.indicator_unit_kinds (  -- only for indicators that do not apply to every kind of unit
+    indicator_id text not null, unit_kind text not null, primary key (indicator_id, unit_kind)
+);
+create table catalog.metrics (
+    metric_id text primary key, form_id text not null, metric_name text not null, unit_of_measure text not null,
+    scale numeric not null, decimals integer not null, has_denominator boolean not null, sort_no integer not null
+);
+create table catalog.metric_terms (
+    metric_id text not null, role text not null check (role in ('numerator', 'denominator')),
+    form_id text not null, indicator_id text not null, primary key (metric_id, role, indicator_id)
+);
+create table catalog.scoreboards (
+    scoreboard_id text primary key, form_id text not null, scoreboard_name text not null
+);
+create table catalog.scoreboard_items (
+    scoreboard_id text not null, item_id text not null, item_name text not null, sort_no integer not null,
+    indicator_id text, metric_id text, better text not null check (better in ('higher', 'lower')),
+    points_top integer not null, points_bottom integer not null, primary key (scoreboard_id, item_id)
+);
+create table catalog.scoreboard_units (  -- who is ranked
+    scoreboard_id text not null, unit_id text not null, primary key (scoreboard_id, unit_id)
+);
+create table catalog.periods (  -- the periods that submissions have named so far
+    form_id text not null, period_id text not null, starts_on date not null, ends_on date not null,
+    accumulates_from date not null, period_name text not null, primary key (form_id, period_id)
+);
+create table catalog.state (  -- which definitions are loaded, and with which the marts were built
+    only_row boolean primary key default true check (only_row), catalog_sha256 text, built_with_sha256 text
+);
+insert into catalog.state default values;
+
+-- intake: what was received; append-only ---------------------------------------------------------------------------
+
+create table intake.files (  -- one row for each file received, with how it ended
+    file_id bigint generated always as identity primary key,
+    file_sha256 text not null, file_name text not null, landing_key text not null, size_bytes bigint not null,
+    policy text not null check (policy in ('collect', 'archive')), received_at timestamptz not null,
+    outcome text not null check (outcome in ('taken_in', 'duplicate', 'unreadable')), reason text
+);
+create unique index files_taken_in_once on intake.files (file_sha256) where outcome = 'taken_in';
+create index files_by_landing_key on intake.files (landing_key, file_sha256);
+
+create table intake.submissions (  -- one unit (or one printed total row), one form, one period, from one file
+    submission_id text not null, unit_id text not null, form_id text not null, period_id text not null,
+    row_role text not null check (row_role in ('unit', 'total')), file_id bigint not null, file_sha256 text not null,
+    policy text not null, received_at timestamptz not null, sheet text not null, primary key (unit_id, submission_id)
+);
+create index submissions_by_key on intake.submissions (form_id, period_id, unit_id);
+create index submissions_by_file on intake.submissions (file_id);
+
+create table intake.observations (
+    unit_id text not null, submission_id text not null, indicator_id text not null,
+    cell_state text not null check (cell_state in ('value', 'zero', 'blank', 'not_applicable', 'unreadable')),
+    stated_value numeric, stated_text text, decimals integer, sheet text not null, cell text not null,
+    primary key (unit_id, submission_id, indicator_id)
+);
+
+create table intake.touched (  -- what the marts have to be built again for; emptied by the build that did it
+    touch_id bigint generated always as identity primary key,
+    form_id text, period_id text, build_id text  -- neither form nor period: only the list of files has grown
+);
+
+-- quality: what is wrong ------------------------------------------------------------------------------------------
+
+create table quality.findings (
+    finding_id text not null, origin text not null check (origin in ('reading', 'suite')),
+    scope text not null check (scope in ('file', 'sheet', 'submission')),
+    file_id bigint not null, submission_id text, authority_id text, form_id text, unit_id text, period_id text,
+    rule_id text not null, rule_kind text not null,
+    severity text not null check (severity in ('error', 'question', 'notice')),
+    cells text not null, stated text not null, expected text not null, message text not null
+);
+create index findings_by_submission on quality.findings (submission_id);
+create index findings_by_file on quality.findings (file_id);
+create table quality.verdicts (  -- a submission without a row here has not been checked yet
+    unit_id text not null, submission_id text not null,
+    outcome text not null check (outcome in ('accepted', 'questioned', 'returned')),
+    primary key (unit_id, submission_id)
+);
+
+do $$ begin
+    if not exists (select from pg_roles where rolname = 'bi_reader') then create role bi_reader nologin; end if;
+end $$;
+grant usage on schema marts to bi_reader;
+"""
+
+
+def upgrade() -> None:
+    """Create everything."""
+    op.execute(DDL)

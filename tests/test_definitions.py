@@ -1,0 +1,329 @@
+"""The definitions of this repository agree with each other, and a definition that is wrong is refused by name."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from enforcement_reporting.catalog import (
+    Catalog,
+    CatalogError,
+    Form,
+    Indicator,
+    load_catalog,
+    read_definition,
+    resolve,
+)
+from enforcement_reporting.quality.rules import Rate, Suite, SuiteDefinition, load_suites
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLES = ROOT / "examples" / "tables"
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog(ROOT)
+
+
+@pytest.fixture(scope="module")
+def suites(catalog: Catalog) -> dict[str, Suite]:
+    return {suite.form.form_id: suite for suite in load_suites(ROOT, catalog)}
+
+
+def test_every_form_has_a_suite(catalog: Catalog, suites: dict[str, Suite]) -> None:
+    assert suites.keys() == catalog.form_by_id.keys()
+
+
+def test_every_definition_stands_under_its_authority_and_bears_its_own_name(catalog: Catalog) -> None:
+    declared = {(form.authority_id, form.form_id) for form in catalog.forms}
+    forms = {(path.parts[-3], path.stem) for path in (ROOT / "catalog").glob("*/forms/*.yaml")}
+    expectations = {(path.parts[-2], path.stem) for path in (ROOT / "expectations").glob("*/*.yaml")}
+    assert forms == declared
+    assert expectations == declared
+    for authority in catalog.authorities:
+        assert {unit.unit_id.split("_")[0] for unit in authority.units.tree()} == {authority.authority_id}
+
+
+def test_every_rate_that_a_form_states_is_recomputed(catalog: Catalog, suites: dict[str, Suite]) -> None:
+    for form in catalog.forms:
+        rates = {item.indicator_id for item in form.indicators if item.measure_kind == "rate"}
+        assert rates == {column.indicator_id for column in suites[form.form_id].stated_rates}, form.form_id
+
+
+def test_a_stated_rate_is_checked_against_the_same_division_as_its_metric(catalog: Catalog) -> None:
+    metrics = {
+        (frozenset(metric.terms()), metric.scale): metric.unit_of_measure
+        for metric in catalog.metrics
+        if metric.denominator
+    }
+    for path in sorted((ROOT / "expectations").rglob("*.yaml")):
+        suite = read_definition(path, SuiteDefinition)
+        for rule in suite.rules:
+            if isinstance(rule, Rate):
+                terms = frozenset(
+                    (role, *resolve(reference, suite.form))
+                    for role, references in (("numerator", rule.numerator), ("denominator", rule.denominator))
+                    for reference in references
+                )
+                unit_of_measure = indicator(catalog, *resolve(rule.stated, suite.form)).unit_of_measure
+                assert metrics.get((terms, rule.scale)) == unit_of_measure, f"{path.name}: {rule.rule_id}"
+
+
+def test_every_total_row_is_added_up(catalog: Catalog, suites: dict[str, Suite]) -> None:
+    for form in catalog.forms:
+        kinds = {check.rule_kind for check in suites[form.form_id].checks}
+        assert ("total_row" in kinds) == (form.total_row is not None), form.form_id
+
+
+def test_what_does_not_apply_to_every_unit_is_checked_for_being_left_out(
+    catalog: Catalog, suites: dict[str, Suite]
+) -> None:
+    for form in catalog.forms:
+        restricted = {item.indicator_id for item in form.indicators if item.applies_to}
+        checked = {
+            column.indicator_id
+            for check in suites[form.form_id].checks
+            if check.rule_kind == "not_applicable"
+            for column in check.columns
+        }
+        assert checked == restricted, form.form_id
+
+
+def test_indicators_have_names_of_their_own_and_counting_rules_have_sources(catalog: Catalog) -> None:
+    for form in catalog.forms:
+        names = [item.name for item in form.indicators]
+        assert None not in names and len(set(names)) == len(names), form.form_id
+        for item in form.indicators:
+            assert (item.counting_rule is None) == (item.counting_rule_source is None), item.indicator_id
+
+
+def test_every_column_and_every_row_of_the_example_tables_is_declared(catalog: Catalog) -> None:
+    unmatched: list[str] = []
+    for path in sorted(TABLES.glob("*/*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = list(csv.reader(file))
+        (unit_column,) = (number for number, column in enumerate(header) if column in ("名称", "单位", "地区/部门"))
+        columns = [plain(column) for number, column in enumerate(header) if number != unit_column]
+        forms = [form for form in catalog.forms if form.authority_id == path.parent.name and fits(form, columns)]
+        if len(forms) != 1:
+            unmatched.append(f"{path}: {len(forms)} forms")
+            continue
+        names = known_names(catalog, forms[0])
+        unmatched += [f"{path}: {row[unit_column]}" for row in rows if row[unit_column] not in names]
+    assert unmatched == []
+
+
+def indicator(catalog: Catalog, form_id: str, indicator_id: str) -> Indicator:
+    return next(item for item in catalog.form_by_id[form_id].indicators if item.indicator_id == indicator_id)
+
+
+def fits(form: Form, columns: list[str]) -> bool:
+    """Return whether every column is an indicator of the form, every indicator a column."""
+    paths = [{plain(" > ".join(path)) for path in (item.label, *item.aliases)} for item in form.indicators]
+    return len(paths) == len(columns) and all(any(column in path for path in paths) for column in columns)
+
+
+def known_names(catalog: Catalog, form: Form) -> set[str]:
+    units = catalog.authority_by_id[form.authority_id].reporting_units
+    totals = form.total_row.labels if form.total_row else ()
+    return {name for unit in units for name in (unit.name, *unit.aliases)} | set(totals)
+
+
+def plain(path: str) -> str:
+    """Return a printed header path without units of measure in parentheses and without differences of width."""
+    folded = unicodedata.normalize("NFKC", path)
+    return re.sub(r"\s|\((?:宗|万元|家次)\)(?= >|$)", "", folded)
+
+
+# A catalog as small as it can be, and one thing wrong with it at a time.
+
+LANDING = "catalog/landing.yaml"
+AUTHORITY = "catalog/demo/authority.yaml"
+FORM = "catalog/demo/forms/demo_checks.yaml"
+METRICS = "catalog/demo/metrics.yaml"
+SCOREBOARDS = "catalog/demo/scoreboards.yaml"
+SUITE = "expectations/demo/demo_checks.yaml"
+
+GOOD: dict[str, Any] = {
+    LANDING: {"places": [{"place_id": "inbox", "path": "inbox", "policy": "collect"}]},
+    AUTHORITY: {
+        "authority_id": "demo",
+        "name": "某市应急管理局",
+        "units": {
+            "unit_id": "demo_all",
+            "name": "全市",
+            "kind": "汇总",
+            "members": [
+                {"unit_id": "demo_east", "name": "东县", "kind": "县区"},
+                {"unit_id": "demo_west", "name": "西县", "kind": "县区"},
+            ],
+        },
+    },
+    FORM: {
+        "form_id": "demo_checks",
+        "authority_id": "demo",
+        "title": "检查情况统计表",
+        "calendar": {"kind": "month"},
+        "figures": "single",
+        "unit_labels": ["单位"],
+        "total_row": {"labels": ["合计"], "states": "demo_all"},
+        "indicators": [
+            {"indicator_id": "inspections_count", "label": ["检查"], "unit_of_measure": "家次"},
+            {"indicator_id": "fines_10k_yuan", "label": ["罚款"], "unit_of_measure": "万元"},
+        ],
+    },
+    METRICS: {
+        "metrics": [
+            {
+                "metric_id": "demo_fines",
+                "name": "罚款",
+                "form": "demo_checks",
+                "unit_of_measure": "万元",
+                "numerator": ["fines_10k_yuan"],
+            }
+        ]
+    },
+    SCOREBOARDS: {
+        "scoreboards": [
+            {
+                "scoreboard_id": "demo_board",
+                "name": "评比",
+                "form": "demo_checks",
+                "items": [
+                    {"item_id": "fines", "name": "罚款", "indicator": "fines_10k_yuan", "points": {"top": 2}},
+                ],
+            }
+        ]
+    },
+    SUITE: {
+        "form": "demo_checks",
+        "rules": [
+            {
+                "rule_id": "fines_need_inspections",
+                "kind": "amount_count",
+                "amount": ["fines_10k_yuan"],
+                "count": ["inspections_count"],
+                "message": "罚款 {stated}，检查 {found}",
+            }
+        ],
+    },
+}
+
+MISSING = object()
+INDICATOR = ("indicators", 0)
+RULE = ("rules", 0)
+
+# where: file and key; what is written there; what the refusal must say besides the file.
+BAD = {
+    "a misspelt key": (AUTHORITY, ("authorty_id",), "demo", ("authorty_id", "not permitted")),
+    "a missing unit of measure": (FORM, (*INDICATOR, "unit_of_measure"), MISSING, ("unit_of_measure", "required")),
+    "an id that is no name": (FORM, (*INDICATOR, "indicator_id"), "检查数", ("indicators.0.indicator_id", "pattern")),
+    "a label used twice": (FORM, (*INDICATOR, "label"), ["罚款"], ("label", "罚款", "declared twice")),
+    "a unit name used twice": (AUTHORITY, ("units", "members", 0, "name"), "西县", ("西县", "declared twice")),
+    "a unit id used twice": (AUTHORITY, ("units", "members", 0, "unit_id"), "demo_west", ("unit_id", "declared twice")),
+    "an unknown calendar": (FORM, ("calendar", "kind"), "fortnight", ("calendar.kind", "year_to_date", "fortnight")),
+    "a campaign without a first day": (FORM, ("calendar", "kind"), "campaign", ("calendar", "starts_on is needed")),
+    "a total of no group": (FORM, ("total_row", "states"), "demo_east", ("total_row.states", "demo_all")),
+    "a total row on a sheet of one unit": (FORM, ("unit_labels",), [], ("total_row needs unit_labels",)),
+    "a kind of unit that nobody is": (FORM, (*INDICATOR, "applies_to"), ["镇街"], ("镇街", "known", "县区")),
+    "a form of another authority": (FORM, ("authority_id",), "other", ("authority_id", "expected demo")),
+    "an unknown landing policy": (LANDING, ("places", 0, "policy"), "keep", ("places.0.policy", "collect", "keep")),
+    "a metric of nothing": (
+        METRICS,
+        ("metrics", 0, "numerator"),
+        ["cases_count"],
+        ("demo_fines", "demo_checks has no indicator 'cases_count'"),
+    ),
+    "a scoreboard item of two things": (
+        SCOREBOARDS,
+        ("scoreboards", 0, "items", 0, "metric"),
+        "demo_fines",
+        ("scoreboards.0.items.0", "either indicator or metric"),
+    ),
+    "a scoreboard item of no metric": (
+        SCOREBOARDS,
+        ("scoreboards", 0, "items", 0),
+        {"item_id": "fines", "name": "罚款", "metric": "demo_rate", "points": {"top": 2}},
+        ("demo_board.fines.metric", "no metric 'demo_rate'"),
+    ),
+    "a suite of no form": (SUITE, ("form",), "demo_cases", ("form", "expected a form", "demo_cases")),
+    "an unknown kind of rule": (SUITE, (*RULE, "kind"), "at_most", ("rules.0", "part_whole", "at_most")),
+    "an unknown severity": (SUITE, (*RULE, "severity"), "warning", ("severity", "question", "warning")),
+    "a rule about nothing": (
+        SUITE,
+        (*RULE, "count"),
+        ["cases_count"],
+        ("rule fines_need_inspections", "no indicator 'cases_count'"),
+    ),
+    "a message with a value nobody knows": (
+        SUITE,
+        (*RULE, "message"),
+        "罚款 {amout}",
+        ("rule fines_need_inspections", "{amout} is not known here", "stated"),
+    ),
+}
+
+
+def write(folder: Path, definitions: dict[str, Any]) -> Path:
+    for name, content in definitions.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+def load(definitions: Path) -> tuple[Suite, ...]:
+    return load_suites(definitions, load_catalog(definitions))
+
+
+def changed(definitions: dict[str, Any], keys: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    result = deepcopy(definitions)
+    place: Any = result
+    for key in keys[:-1]:
+        place = place[key]
+    if value is MISSING:
+        del place[keys[-1]]
+    else:
+        place[keys[-1]] = value
+    return result
+
+
+def test_the_small_catalog_is_accepted(tmp_path: Path) -> None:
+    (suite,) = load(write(tmp_path, GOOD))
+    assert suite.form.form_id == "demo_checks"
+
+
+@pytest.mark.parametrize(("file", "keys", "value", "said"), BAD.values(), ids=BAD.keys())
+def test_a_bad_definition_is_refused_with_file_key_and_expectation(
+    tmp_path: Path, file: str, keys: tuple[str | int, ...], value: Any, said: tuple[str, ...]
+) -> None:
+    definitions = write(tmp_path, changed(GOOD, (file, *keys), value))
+    with pytest.raises(CatalogError) as refusal:
+        load(definitions)
+    for words in (str(tmp_path / file), *said):
+        assert words in str(refusal.value)
+
+
+def test_a_file_that_is_not_yaml_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD) / FORM
+    path.write_text("title: [检查\nform_id: demo_checks\n", encoding="utf-8")
+    with pytest.raises(CatalogError, match="demo_checks.yaml: not readable as YAML"):
+        load(tmp_path)
+
+
+def test_a_form_has_its_rules_in_one_file_only(tmp_path: Path) -> None:
+    definitions = write(tmp_path, {**GOOD, "expectations/demo/more.yaml": GOOD[SUITE]})
+    with pytest.raises(CatalogError, match=r"more\.yaml: the rules of form demo_checks are in .*demo_checks\.yaml"):
+        load(definitions)
+
+
+def test_a_folder_without_a_catalog_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="expected a folder with landing.yaml"):
+        load(tmp_path)
