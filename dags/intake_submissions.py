@@ -74,10 +74,10 @@ def intake_submissions() -> None:
         logging.getLogger("great_expectations").setLevel(logging.WARNING)  # hundreds of lines on import otherwise
         from enforcement_reporting import quality
 
-        outcome = quality.check_submissions(Settings.from_environment())
-        if not any(outcome.values()):
+        checked = quality.check_submissions(Settings.from_environment())
+        if not checked.marts_due:
             raise AirflowSkipException("Nothing has changed since the last check.")
-        return outcome
+        return vars(checked)
 
     # A run counts as failed only if its last task failed. `check_submissions` may well succeed after a failed chunk.
     @task(trigger_rule=TriggerRule.ONE_FAILED, retries=0)

@@ -24,12 +24,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check did: how many submissions, how many findings of the suites, and where the Data Docs are."""
+    """What a check did, and whether anything waits for the marts to be built (a duplicate file is such a thing too).
+
+    ``findings`` counts those of the suites; ``data_docs`` is the path of the Data Docs, None where nothing was due.
+    """
 
     submissions: int
     findings: int
     outcomes: dict[str, int]
     data_docs: str | None
+    marts_due: bool
 
 
 def check_submissions(settings: Settings) -> Checked:
@@ -46,7 +50,7 @@ def check_submissions(settings: Settings) -> Checked:
         connection.execute("select pg_advisory_lock(hashtext('enforcement_reporting.check'))")
         due = _due(connection, suites)
         if not due:
-            return Checked(0, 0, {}, None)
+            return Checked(0, 0, {}, None, _marts_due(connection))
         batches = []
         for suite in suites:
             if suite.form.form_id in due:
@@ -63,7 +67,11 @@ def check_submissions(settings: Settings) -> Checked:
             outcomes = _judge(connection)
     for outcome, count in sorted(outcomes.items()):
         log.info("checked: %d submissions %s", count, outcome)
-    return Checked(sum(due.values()), found, outcomes, data_docs)
+    return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
+
+
+def _marts_due(connection: psycopg.Connection) -> bool:
+    return connection.execute("select 1 from intake.touched limit 1").fetchone() is not None
 
 
 def _due(connection: psycopg.Connection, suites: Iterable[Suite]) -> dict[str, int]:

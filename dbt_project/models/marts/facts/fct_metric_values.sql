@@ -80,6 +80,7 @@ final as (
             when value is not null
                 then round(value, decimals) || case when unit_of_measure = '%' then '%' else '' end
             when denominator = 0 then '—'
+            when expected_units = 0 then '不适用'
         end as value_text,
         reported_units,
         expected_units,

@@ -1,0 +1,148 @@
+"""The command line. Every command works on the configured warehouse or, where there is none, on the local one."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from enforcement_reporting.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--definitions",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that holds catalog/ and expectations/ (default: ENFORCEMENT_DEFINITIONS, or the project's own).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log what is done to standard error.")
+@click.pass_context
+def main(context: click.Context, definitions: Path | None, verbose: bool) -> None:
+    """Take units' submissions in, check them, and read the numbers out."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    context.obj = Settings.from_environment(definitions)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--policy",
+    type=click.Choice(["collect", "archive"]),
+    default="collect",
+    show_default=True,
+    help="collect: an error returns the submission. archive: published material is taken as printed.",
+)
+@click.option("--received-at", metavar="INSTANT", help="When the files were received, ISO 8601 (default: now).")
+@click.pass_obj
+def ingest(settings: Settings, files: tuple[str, ...], policy: str, received_at: str | None) -> None:
+    """Take FILES in, check them and build the marts; print what became of each, and every finding.
+
+    Exit status 0 if all is well, 1 if anything was found, 2 if a file could not be read.
+    """
+    instant = _instant(received_at)
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import intake, marts, quality, report
+
+        intake.prepare(warehouse)
+        paths = [str(Path(file).resolve()) for file in files]
+        results = intake.ingest_files(warehouse, paths, policy, instant)
+        quality.check_submissions(warehouse)
+        marts.build(warehouse)
+        worst = report.print_outcomes(warehouse, results)
+    sys.exit(worst)
+
+
+@main.command()
+@click.argument("mart")
+@click.option("--where", multiple=True, metavar="COLUMN=VALUE", help="Only rows with this value; may be repeated.")
+@click.option("--format", "file_format", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.pass_obj
+def export(settings: Settings, mart: str, where: tuple[str, ...], file_format: str) -> None:
+    """Write a mart to standard output, and nothing else there."""
+    conditions = {}
+    for condition in where:
+        column, equals, value = condition.partition("=")
+        if not equals:
+            raise click.BadParameter(f"expected COLUMN=VALUE, got {condition!r}", param_hint="--where")
+        conditions[column] = value
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import marts
+
+        try:
+            marts.export(warehouse, mart, conditions, "json" if file_format == "json" else "csv", sys.stdout)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.pass_obj
+def build(settings: Settings) -> None:
+    """Check what is not checked yet and bring the marts up to date."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import intake, marts, quality
+
+        intake.prepare(warehouse)
+        checked = quality.check_submissions(warehouse)
+        built = marts.build(warehouse)
+        click.echo(f"checked {checked.submissions} submissions; marts {'built' if built['built'] else 'up to date'}")
+
+
+@main.command()
+@click.pass_obj
+def summary(settings: Settings) -> None:
+    """Print what is in the warehouse: outcomes, findings, key figures, rankings."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import report
+
+        report.print_summary(warehouse)
+
+
+@main.command()
+@click.pass_obj
+def validate(settings: Settings) -> None:
+    """Check the catalog and the expectations; a fault is named with its file and key."""
+    from enforcement_reporting.catalog import CatalogError, load_catalog
+    from enforcement_reporting.quality import load_suites
+
+    try:
+        catalog = load_catalog(settings.definitions)
+        suites = load_suites(settings.definitions, catalog)
+    except CatalogError as error:
+        raise click.ClickException(str(error)) from None
+    checks = sum(len(suite.checks) for suite in suites)
+    click.echo(
+        f"{len(catalog.authorities)} authorities, {len(catalog.forms)} forms, {len(catalog.metrics)} metrics, "
+        f"{len(catalog.scoreboards)} scoreboards, {len(suites)} suites with {checks} checks: all sound"
+    )
+
+
+@contextmanager
+def _warehouse(settings: Settings) -> Iterator[Settings]:
+    """Yield settings with a warehouse in them; definitions that do not hold together end in one clear message."""
+    from enforcement_reporting.catalog import CatalogError
+    from enforcement_reporting.local.postgres import local_warehouse
+
+    try:
+        with local_warehouse(settings) as warehouse:
+            yield warehouse
+    except CatalogError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _instant(text: str | None) -> datetime:
+    """Return an instant with a time zone; one without is taken as local time."""
+    if text is None:
+        return datetime.now().astimezone()
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise click.BadParameter(
+            f"expected an ISO 8601 instant such as 2025-10-09T17:30+08:00, got {text!r}", param_hint="--received-at"
+        ) from None

@@ -1,0 +1,301 @@
+"""The marts: what dbt computes from the submissions, built when there is something new, and written out for people.
+
+    MartsError       the marts could not be built; names the models or tests that failed, and why
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import psycopg
+import yaml
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from enforcement_reporting.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = "marts"
+_BUILD_LOCK = 0x6D61727473  # "marts", the key of the advisory lock
+_GRAIN_TEST = "grain_is_unique"
+_ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time in a process
+
+# Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
+_RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
+_SIGNED_NUMBER = r"^[-+]?[0-9.,]*%?$"
+
+
+class MartsError(RuntimeError):
+    """The marts could not be built; the message names the models or tests that failed, and why."""
+
+
+def mart_names(dbt_project: Path) -> tuple[str, ...]:
+    """Return the names of the marts of a dbt project, dimensions first."""
+    return tuple(sorted(path.stem for path in (dbt_project / "models" / "marts").rglob("*.sql")))
+
+
+MARTS: tuple[str, ...] = mart_names(Settings.from_environment().dbt_project)
+
+
+def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
+    """Bring the marts up to date; return what was done, ``{"built": False}`` where nothing had changed.
+
+    Only the form × period pairs named in ``intake.touched`` are computed again. Everything is computed again where
+    the catalog or the dbt project are not those the marts were built with, where a mart is missing, and on request.
+    A second build waits for the first. A build that fails or is killed leaves its claims behind, and the next build
+    takes them over; nothing is forgotten and nothing is counted twice. Raises MartsError.
+    """
+    with _connect(settings) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_BUILD_LOCK])
+        definitions = _definitions(connection, settings.dbt_project)
+        reason = _reason_to_build_everything(connection, settings.dbt_project, definitions, full_refresh)
+        build_id = str(uuid.uuid4())
+        # Whatever is claimed already was claimed by a build that did not end: we hold the lock.
+        claimed = connection.execute("update intake.touched set build_id = %s", [build_id]).rowcount
+        if not claimed and not reason:
+            log.info("marts: nothing has changed")
+            return {"built": False}
+        log.info("marts: computing %s", f"everything: {reason}" if reason else f"what {claimed} changes touch")
+        outcome = _run_dbt(settings, ["build", *(["--full-refresh"] if reason else [])])
+        with connection.transaction():
+            connection.execute("delete from intake.touched where build_id = %s", [build_id])
+            if reason:
+                connection.execute("update catalog.state set built_with_sha256 = %s", [definitions])
+    log.info(
+        "marts: %s models and %s tests in %.1f s", outcome["models"], outcome["tests"], outcome["seconds"]
+    )
+    return {"built": True, "full_refresh": bool(reason), **outcome}
+
+
+def export(
+    settings: Settings, mart: str, where: Mapping[str, str], format: Literal["csv", "json"], out: TextIO
+) -> int:
+    """Write the rows of a mart to ``out``, ordered by its grain; return how many there were.
+
+    Numbers keep every digit they have in the warehouse. ``where`` keeps the rows whose columns read exactly so. In
+    CSV, text that a spreadsheet would run as a formula gets a leading quote. Raises ValueError for a mart, column or
+    format that does not exist, naming those that do.
+    """
+    names = mart_names(settings.dbt_project)
+    if mart not in names:
+        raise ValueError(f"no mart {mart!r}; there are {', '.join(names)}")
+    with _connect(settings) as connection:
+        connection.execute("set timezone = 'UTC'")
+        columns = _columns(connection, mart)
+        if not columns:
+            raise ValueError(f"mart {mart} has not been built yet")
+        if unknown := [column for column in where if column not in columns]:
+            raise ValueError(f"mart {mart} has no column {unknown[0]!r}; there are {', '.join(columns)}")
+        rows = sql.SQL("select {} from {} where {} order by {}").format(
+            sql.SQL(", ").join(
+                _as_csv(column, data_type) if format == "csv" else sql.Identifier(column)
+                for column, data_type in columns.items()
+            ),
+            sql.Identifier(_SCHEMA, mart),
+            sql.SQL(" and ").join(
+                [sql.SQL("true")]
+                + [
+                    sql.SQL("{}::text = {}").format(sql.Identifier(column), sql.Literal(value))
+                    for column, value in where.items()
+                ]
+            ),
+            sql.SQL(", ").join(
+                sql.SQL("{}.{}").format(sql.Identifier(mart), sql.Identifier(column))
+                for column in _grains(settings.dbt_project).get(mart) or columns
+            ),
+        )
+        match format:
+            case "csv":
+                return _write_csv(connection, rows, out)
+            case "json":
+                return _write_json(connection, rows, out)
+        raise ValueError(f"no format {format!r}; there are csv and json")
+
+
+def _write_csv(connection: psycopg.Connection, rows: sql.Composed, out: TextIO) -> int:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("copy ({}) to stdout (format csv, header)").format(rows)) as copy,
+    ):
+        for line in copy:
+            out.write(bytes(line).decode())
+        return cursor.rowcount
+
+
+def _write_json(connection: psycopg.Connection, rows: sql.Composed, out: TextIO) -> int:
+    count = 0
+    with connection.transaction(), connection.cursor("export") as cursor:
+        cursor.itersize = 5000
+        cursor.execute(sql.SQL("select row_to_json(exported)::text from ({}) as exported").format(rows))
+        out.write("[")
+        for (row,) in cursor:
+            out.write(",\n" if count else "\n")
+            out.write(row)
+            count += 1
+        out.write("\n]\n")
+    return count
+
+
+def _as_csv(column: str, data_type: str) -> sql.Composable:
+    name = sql.Identifier(column)
+    match data_type:
+        case "text":
+            return sql.SQL("case when {0} ~ {1} and {0} !~ {2} then '''' || {0} else {0} end as {0}").format(
+                name, sql.Literal(_RUNS_IN_SPREADSHEET), sql.Literal(_SIGNED_NUMBER)
+            )
+        case "boolean":
+            return sql.SQL("{0}::text as {0}").format(name)
+    return name
+
+
+def _columns(connection: psycopg.Connection, mart: str) -> dict[str, str]:
+    """Return the columns of a mart with their types, in order."""
+    return dict(
+        connection.execute(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute"
+            " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+            [f"{_SCHEMA}.{mart}"],
+        ).fetchall()
+    )
+
+
+@lru_cache(maxsize=4)
+def _grains(dbt_project: Path) -> dict[str, list[str]]:
+    """Return the grain of each mart, as its test declares it."""
+    grains = {}
+    for path in (dbt_project / "models" / "marts").rglob("*.yml"):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+            for test in model.get("data_tests", []):
+                if isinstance(test, dict) and _GRAIN_TEST in test:
+                    grains[model["name"]] = test[_GRAIN_TEST]["arguments"]["columns"]
+    return grains
+
+
+def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:
+    """Return what the marts depend on beside the submissions: the catalog loaded and the dbt project, in one digest."""
+    row = connection.execute("select catalog_sha256 from catalog.state").fetchone()
+    digest = hashlib.sha256(str(row[0] if row else None).encode())
+    for path in sorted(dbt_project.rglob("*")):
+        if path.suffix in (".sql", ".yml") and path.is_file():
+            digest.update(path.relative_to(dbt_project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _reason_to_build_everything(
+    connection: psycopg.Connection, dbt_project: Path, definitions: str, asked: bool
+) -> str | None:
+    if asked:
+        return "as asked"
+    wanted = [f"{_SCHEMA}.{mart}" for mart in mart_names(dbt_project)]
+    missing = connection.execute(
+        "select name from unnest(%s::text[]) as name where to_regclass(name) is null", [wanted]
+    ).fetchall()
+    if missing:
+        return "there are no marts yet" if len(missing) == len(wanted) else f"{missing[0][0]} is missing"
+    row = connection.execute("select built_with_sha256 from catalog.state").fetchone()
+    return None if row and row[0] == definitions else "the catalog or the dbt project has changed"
+
+
+def _connect(settings: Settings) -> psycopg.Connection:
+    """Open an autocommit connection to the warehouse."""
+    parameters = _connection_parameters(settings)
+    return psycopg.connect(**parameters, autocommit=True, application_name="enforcement-reporting marts")
+
+
+def _connection_parameters(settings: Settings) -> dict[str, Any]:
+    if settings.warehouse_url is None:
+        raise ValueError("the marts need settings with a warehouse_url")
+    url = make_url(settings.warehouse_url)
+    return {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+
+
+def _run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
+    """Run dbt in this process; return how many models and tests ran, and what they warned of."""
+    from dbt.artifacts.schemas.results import NodeStatus
+    from dbt.cli.main import dbtRunner
+
+    state = settings.state / "dbt"
+    state.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with _ONE_DBT, _environment(_profile_variables(settings)):
+        outcome = dbtRunner(callbacks=[_log_event]).invoke(
+            [
+                "--quiet",
+                "--no-use-colors",
+                "--no-version-check",
+                *("--log-level", "none"),
+                *("--log-path", str(state / "logs")),
+                *arguments,
+                *("--project-dir", str(settings.dbt_project)),
+                *("--profiles-dir", str(settings.dbt_project)),
+                *("--target-path", str(state / "target")),
+            ]
+        )
+    if outcome.exception:
+        raise MartsError(f"dbt did not start: {_one_line(outcome.exception)}") from outcome.exception
+    results = list(getattr(outcome.result, "results", []))
+    failed = [result for result in results if result.status in (NodeStatus.Error, NodeStatus.Fail)]
+    if failed or not outcome.success:
+        reasons = [f"{result.node.name}: {_one_line(result.message)}" for result in failed]
+        raise MartsError("the marts could not be built:\n" + "\n".join(f"  {reason}" for reason in reasons))
+    tests = [result for result in results if "test" in result.node.resource_type]
+    return {
+        "models": len(results) - len(tests),
+        "tests": len(tests),
+        "warnings": [
+            f"{result.node.name}: {_one_line(result.message)}" for result in results if result.status == NodeStatus.Warn
+        ],
+        "seconds": round(time.monotonic() - started, 2),
+    }
+
+
+def _profile_variables(settings: Settings) -> dict[str, str]:
+    """Return what ``profiles.yml`` asks the environment for."""
+    parameters = _connection_parameters(settings)
+    names = {
+        "ENFORCEMENT_DBT_HOST": "host",
+        "ENFORCEMENT_DBT_PORT": "port",
+        "ENFORCEMENT_DBT_USER": "user",
+        "ENFORCEMENT_DBT_DATABASE": "dbname",
+        "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": "password",
+    }
+    return {name: str(parameters[key]) for name, key in names.items() if parameters.get(key)}
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the time of the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _log_event(event: Any) -> None:
+    """Pass on to the log what dbt says a person should know."""
+    message = _one_line(event.info.msg)
+    if event.info.level in ("warn", "error"):
+        log.log(logging.WARNING if event.info.level == "warn" else logging.ERROR, "dbt: %s", message)
+    elif event.info.name == "LogModelResult":
+        log.info("dbt: %s", message)
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -1,0 +1,234 @@
+"""What people read at the end of a run: outcomes, findings and key figures, from the marts.
+
+Headings are English, for the engineer at the terminal; names and messages are those of the forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import bindparam, text
+
+from enforcement_reporting.settings import Settings
+from enforcement_reporting.warehouse import Delivery, FileOutcome, engine
+
+SEVERITIES = {"error": "red", "question": "yellow", "notice": "dim"}
+EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREADABLE = 0, 1, 2
+
+
+def print_summary(settings: Settings, since: datetime | None = None, console: Console | None = None) -> None:
+    """Print what is in the warehouse; with ``since``, first what the files received from then on came to."""
+    console = console or _console()
+    if since is not None:
+        _print_received(settings, since, console)
+    console.rule("What the marts hold")
+    _print_authorities(settings, console)
+    _print_findings(settings, console)
+    _print_key_figures(settings, console)
+    _print_rankings(settings, console)
+    docs = settings.state / "data_docs" / "index.html"
+    if docs.exists():
+        console.print(f"Data Docs of the last check: {docs}", soft_wrap=True)
+
+
+def print_outcomes(settings: Settings, results: Sequence[tuple[Delivery, FileOutcome]]) -> int:
+    """Print what became of each file with its findings; return the exit status that fits the worst of them."""
+    console = _console()
+    worst = EXIT_CLEAN
+    for delivery, outcome in results:
+        console.print(f"[bold]{delivery.file_name}[/bold]: {outcome}", soft_wrap=True)
+        submissions = _read(
+            settings,
+            """
+            select unit_name, form_title, period_name, revision, outcome from marts.fct_submissions
+            where file_sha256 = :sha256 and form_id is not null order by form_id, row_role desc, unit_id
+            """,
+            sha256=delivery.file_sha256,
+        )
+        files = _read(
+            settings,
+            "select outcome, reason from marts.fct_files where file_sha256 = :sha256 order by file_id desc limit 1",
+            sha256=delivery.file_sha256,
+        )
+        if outcome != "taken_in":
+            console.print(f"  {files['reason'].iloc[0]}", soft_wrap=True)
+        if outcome == "unreadable":
+            worst = EXIT_UNREADABLE
+            continue
+        for row in submissions.itertuples():
+            console.print(
+                f"  《{row.form_title}》 {row.period_name} {row.unit_name}: revision {row.revision}, {row.outcome}",
+                soft_wrap=True,
+            )
+        findings = _read(
+            settings,
+            """
+            select f.severity, f.unit_name, f.cells, f.message from marts.fct_findings f
+            where f.file_id in (select file_id from marts.fct_files where file_sha256 = :sha256)
+            order by f.severity, f.form_id, f.unit_id, f.cells
+            """,
+            sha256=delivery.file_sha256,
+        )
+        for row in findings.itertuples():
+            where = " ".join(part for part in (row.unit_name, row.cells) if part)
+            console.print(f"  [{SEVERITIES[row.severity]}]{row.severity}[/] {where} {row.message}", soft_wrap=True)
+        if len(findings):
+            worst = max(worst, EXIT_FINDINGS)
+    return worst
+
+
+def _print_received(settings: Settings, since: datetime, console: Console) -> None:
+    console.rule("This run")
+    files = _read(
+        settings,
+        """
+        select file_name, outcome, submissions, reason from marts.fct_files
+        where received_at >= :since order by file_name
+        """,
+        since=since,
+    )
+    if not len(files):
+        console.print("No file was received.")
+        return
+    table = Table("file", "outcome", "submissions", "reason")
+    for row in files.itertuples():
+        table.add_row(row.file_name, row.outcome, str(row.submissions), row.reason or "")
+    console.print(table)
+    counts = files["outcome"].value_counts()
+    if set(counts.index) == {"duplicate"}:
+        console.print(f"All {len(files)} files had been taken in before: nothing was done twice.")
+
+
+def _print_authorities(settings: Settings, console: Console) -> None:
+    # A left join from the authorities: one that has sent nothing shows up with zeros.
+    overview = _read(
+        settings,
+        """
+        with authorities as (select distinct authority_id, authority_name from marts.dim_unit),
+        submissions as (
+            select f.authority_id, count(*) as submissions, count(distinct s.form_id) as forms,
+                count(*) filter (where s.outcome = 'returned') as returned
+            from marts.fct_submissions s join marts.dim_form f on f.form_id = s.form_id group by 1
+        ),
+        figures as (
+            select f.authority_id, count(*) as figures
+            from marts.fct_indicator_values v join marts.dim_form f on f.form_id = v.form_id group by 1
+        ),
+        findings as (
+            select authority_id, count(*) filter (where severity = 'error') as errors,
+                count(*) filter (where severity = 'question') as questions,
+                count(*) filter (where severity = 'notice') as notices
+            from marts.fct_findings group by 1
+        )
+        select a.authority_name, s.forms, s.submissions, s.returned, v.figures, f.errors, f.questions, f.notices
+        from authorities a
+        left join submissions s on s.authority_id = a.authority_id
+        left join figures v on v.authority_id = a.authority_id
+        left join findings f on f.authority_id = a.authority_id
+        order by a.authority_name
+        """,
+    )
+    table = Table("authority", *(str(column) for column in overview.columns[1:]))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in overview.itertuples(index=False):
+        table.add_row(row[0], *("0" if pd.isna(value) else str(int(value)) for value in row[1:]))
+    console.print(table)
+
+
+def _print_findings(settings: Settings, console: Console) -> None:
+    findings = _read(
+        settings,
+        """
+        select severity, unit_name, cells, message, file_name from marts.fct_findings
+        order by case severity when 'error' then 1 when 'question' then 2 else 3 end, authority_id, form_id, unit_id
+        """,
+    )
+    shown = findings[findings["severity"] != "notice"].head(40)
+    if not len(findings):
+        console.print("No findings.")
+        return
+    table = Table("severity", "unit", "cells", "finding", title="Findings")
+    for row in shown.itertuples():
+        table.add_row(f"[{SEVERITIES[row.severity]}]{row.severity}", row.unit_name or "", row.cells, row.message)
+    console.print(table)
+    if left := len(findings) - len(shown):
+        console.print(f"… and {left} more, notices among them: enforcement-reporting export fct_findings")
+
+
+def _print_key_figures(settings: Settings, console: Console) -> None:
+    figures = _read(
+        settings,
+        """
+        select u.authority_name, v.period_name, v.metric_name, v.numerator, v.denominator, v.value_text, v.unit_of_measure,
+            v.reported_units, v.expected_units, v.is_complete
+        from marts.fct_metric_values v
+        join marts.dim_unit u on u.unit_id = v.unit_id
+        where u.parent_unit_id is null
+            and v.period_id = (
+                select max(p.period_id) from marts.dim_period p where p.form_id = v.form_id
+            )
+        order by u.sort_no, v.form_id, v.metric_id
+        """,
+    )
+    if not len(figures):
+        return
+    table = Table("authority", "period", "metric", "from", "value", "units", title="Key figures (ratios of sums)")
+    for row in figures.itertuples():
+        source = _plain(row.numerator)
+        if row.denominator is not None:
+            source += f" / {_plain(row.denominator)}"
+        unit = "" if row.unit_of_measure == "%" else row.unit_of_measure
+        units = f"{row.reported_units}/{row.expected_units}" + ("" if row.is_complete else " incomplete")
+        table.add_row(
+            row.authority_name, row.period_name, row.metric_name, source, f"{row.value_text or '—'}{unit}", units
+        )
+    console.print(table)
+
+
+def _print_rankings(settings: Settings, console: Console) -> None:
+    ranks = _read(
+        settings,
+        """
+        select scoreboard_name, period_id, unit_name, item_name, item_id, rank, points from marts.fct_rankings r
+        where period_id = (select max(period_id) from marts.fct_rankings l where l.scoreboard_id = r.scoreboard_id)
+        order by scoreboard_id, unit_id
+        """,
+    )
+    for (name, period), board in ranks.groupby(["scoreboard_name", "period_id"], sort=False):
+        total = board[board["item_id"] == "total"].set_index("unit_name").sort_values("rank", na_position="last")
+        items = board[board["item_id"] != "total"]
+        names = list(dict.fromkeys(items["item_name"]))
+        table = Table("rank", "unit", "points", *names, title=f"{name} {period}")
+        by_unit = items.set_index(["unit_name", "item_name"])["points"]
+        for unit_name, row in total.iterrows():
+            points = [_plain(by_unit.get((unit_name, item))) for item in names]
+            table.add_row(_plain(row["rank"]), str(unit_name), _plain(row["points"]), *points)
+        console.print(table)
+
+
+def _read(settings: Settings, query: str, **parameters: Any) -> pd.DataFrame:
+    """Return a query's rows; numbers stay exact."""
+    statement = text(query).bindparams(*(bindparam(name, value) for name, value in parameters.items()))
+    with engine(settings).connect() as connection:
+        return pd.read_sql(statement, connection, coerce_float=False, dtype_backend="numpy_nullable").astype(object).where(
+            lambda frame: frame.notna(), None
+        )
+
+
+def _plain(value: Any) -> str:
+    """Return a number without trailing zeros, or a dash where there is none."""
+    if value is None or pd.isna(value):
+        return "—"
+    shown = format(value, "f") if hasattr(value, "as_tuple") else str(value)
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
