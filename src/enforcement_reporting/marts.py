@@ -31,6 +31,11 @@ _BUILD_LOCK = 0x6D61727473  # "marts", the key of the advisory lock
 _GRAIN_TEST = "grain_is_unique"
 _ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time in a process
 
+# Views and the dimensions of the catalog change only with the definitions, and the logic that unit tests check with the
+# project: a build on the same definitions leaves them alone.
+_EVERYTHING = ["--full-refresh"]
+_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental", "--exclude-resource-type", "unit_test"]
+
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
 _SIGNED_NUMBER = r"^[-+]?[0-9.,]*%?$"
@@ -67,7 +72,9 @@ def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
             log.info("marts: nothing has changed")
             return {"built": False}
         log.info("marts: computing %s", f"everything: {reason}" if reason else f"what {claimed} changes touch")
-        outcome = _run_dbt(settings, ["build", *(["--full-refresh"] if reason else [])])
+        if reason:  # until this is done, nothing less will do
+            connection.execute("update catalog.state set built_with_sha256 = null")
+        outcome = _run_dbt(settings, ["build", *(_EVERYTHING if reason else _WHAT_SUBMISSIONS_CHANGE)])
         with connection.transaction():
             connection.execute("delete from intake.touched where build_id = %s", [build_id])
             if reason:

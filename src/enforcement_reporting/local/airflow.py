@@ -307,7 +307,7 @@ def _environment(settings: Settings, server: LocalServer, port: int) -> dict[str
     url = f"http://127.0.0.1:{port}"
     dags = PROJECT_ROOT / "dags"
     metadata = server.url(METADATA)
-    configuration = {
+    configuration: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": dags,
             "load_examples": False,
@@ -336,7 +336,6 @@ def _environment(settings: Settings, server: LocalServer, port: int) -> dict[str
             "task_instance_heartbeat_timeout": 60,
         },
         "dag_processor": {"parsing_processes": 1, "refresh_interval": 10, "min_file_process_interval": 60},
-        "usage_data_collection": {"enabled": False},
     }
     return (
         inherited

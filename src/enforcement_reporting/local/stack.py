@@ -74,7 +74,7 @@ def run(settings: Settings, seconds: float = 900) -> None:
 
             from enforcement_reporting.report import print_summary
 
-            print_summary(running)
+            print_summary(running, since=since)
 
 
 def up(settings: Settings) -> None:
@@ -147,7 +147,7 @@ def land_examples(settings: Settings) -> int:
     """
     built = settings.state / "examples"
     built.mkdir(parents=True, exist_ok=True)
-    build = [sys.executable, PROJECT_ROOT / "examples" / "build_workbooks.py", built]
+    build = [sys.executable, str(PROJECT_ROOT / "examples" / "build_workbooks.py"), str(built)]
     outcome = subprocess.run(build, check=False, capture_output=True, text=True)
     if outcome.returncode:
         raise StackError(f"the example workbooks could not be built:\n{outcome.stderr.strip()}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from pathlib import Path
 
 import psycopg
@@ -12,8 +12,6 @@ from alembic.config import Config
 
 from enforcement_reporting.settings import Settings
 
-log = logging.getLogger(__name__)
-
 
 def engine(settings: Settings) -> sa.Engine:
     """Return an SQLAlchemy engine of the warehouse."""
@@ -21,9 +19,15 @@ def engine(settings: Settings) -> sa.Engine:
 
 
 def connect(settings: Settings) -> psycopg.Connection:
-    """Return a psycopg connection to the warehouse, for COPY and for statements taken as they stand."""
+    """Return a psycopg connection to the warehouse, for COPY and for statements taken as they stand.
+
+    It shows in pg_stat_activity under this process's id.
+    """
     url = sa.make_url(_url(settings))
-    return psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    return psycopg.connect(
+        url.set(drivername="postgresql").render_as_string(hide_password=False),
+        application_name=f"enforcement-reporting {os.getpid()}",
+    )
 
 
 def migrate(settings: Settings) -> None:

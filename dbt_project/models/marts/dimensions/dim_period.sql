@@ -1,3 +1,6 @@
+{# Grows with what is submitted, while the other dimensions change only with the catalog. #}
+{{ config(materialized = 'incremental', incremental_strategy = 'replace_all', on_schema_change = 'fail') }}
+
 with
 
 periods as (

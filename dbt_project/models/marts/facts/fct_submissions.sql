@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_periods_touched') }}
 {{ config(
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},

@@ -1,0 +1,204 @@
+"""Taking files in: one outcome for each, nothing doubled, nothing lost, whatever happens in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import new_database
+from test_rules import HEADER, write_definitions, write_workbook
+
+from enforcement_reporting import intake
+from enforcement_reporting.settings import Settings
+from enforcement_reporting.warehouse import connect
+
+RECEIVED = datetime(2025, 10, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(warehouse: Settings, tmp_path: Path) -> Settings:
+    """A warehouse with the small catalog of the rules' tests, prepared."""
+    prepared = dataclasses.replace(warehouse, definitions=write_definitions(tmp_path / "definitions"))
+    intake.prepare(prepared)
+    return prepared
+
+
+def land(settings: Settings, name: str, *rows: tuple[Any, ...]) -> Path:
+    """Put a workbook into the landing place."""
+    folder = Path(settings.landing) / "inbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_workbook(folder / name, "隐患统计表", HEADER, list(rows))
+
+
+def row(unit: str, found: int = 1) -> tuple[Any, ...]:
+    return (unit, found, found, 0, "100%", 0, 0, 0)
+
+
+def take_in_all(settings: Settings) -> list[dict[str, int]]:
+    return [intake.take_in(settings, chunk, RECEIVED) for chunk in intake.list_chunks(settings, size=2)]
+
+
+def query(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
+    with connect(settings) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+CONTENT = "select unit_id, submission_id, indicator_id, cell_state, stated_value from intake.observations order by 1, 2, 3"
+
+
+def test_every_landed_file_ends_in_one_outcome_and_leaves_the_landing_place(settings: Settings) -> None:
+    land(settings, "a.xlsx", row("镇街01"))
+    land(settings, "b.xlsx", row("镇街02"))
+    Path(settings.landing, "inbox", "c.xlsx").write_bytes(b"not a workbook")
+    assert take_in_all(settings) == [{"taken_in": 2}, {"unreadable": 1}]
+    assert query(settings, "select file_name, outcome from intake.files order by 1") == [
+        ("a.xlsx", "taken_in"),
+        ("b.xlsx", "taken_in"),
+        ("c.xlsx", "unreadable"),
+    ]
+    assert intake.list_landed(settings) == []
+
+
+def test_the_bytes_are_kept_by_their_sha256(settings: Settings) -> None:
+    content = land(settings, "a.xlsx", row("镇街01")).read_bytes()
+    take_in_all(settings)
+    ((sha256,),) = query(settings, "select file_sha256 from intake.files")
+    assert Path(settings.store, sha256[:2], sha256).read_bytes() == content
+
+
+def test_the_same_bytes_again_are_a_duplicate_and_change_nothing(settings: Settings) -> None:
+    land(settings, "a.xlsx", row("镇街01"))
+    take_in_all(settings)
+    before = query(settings, CONTENT)
+    land(settings, "renamed.xlsx", row("镇街01"))
+    assert take_in_all(settings) == [{"duplicate": 1}]
+    assert query(settings, CONTENT) == before
+
+
+def test_new_bytes_for_the_same_unit_form_and_period_are_a_submission_of_their_own(settings: Settings) -> None:
+    land(settings, "a.xlsx", row("镇街01", 1))
+    take_in_all(settings)
+    land(settings, "a.xlsx", row("镇街01", 2))
+    assert take_in_all(settings) == [{"taken_in": 1}]
+    assert query(settings, "select count(*), count(distinct unit_id) from intake.submissions") == [(2, 1)]
+
+
+def test_a_file_still_being_written_is_left_for_the_next_run(settings: Settings) -> None:
+    path = land(settings, "a.xlsx", row("镇街01"))
+    (chunk,) = intake.list_chunks(settings)
+    path.write_bytes(path.read_bytes() + b" ")
+    assert intake.take_in(settings, chunk, RECEIVED) == {}
+    assert path.exists() and query(settings, "select count(*) from intake.files") == [(0,)]
+
+
+def test_lock_files_and_hidden_files_are_not_submissions(settings: Settings) -> None:
+    land(settings, "a.xlsx", row("镇街01")).rename(Path(settings.landing, "inbox", "~$a.xlsx"))
+    land(settings, ".b.xlsx", row("镇街01"))
+    assert intake.list_landed(settings) == []
+
+
+def test_a_chunk_taken_in_twice_records_each_file_once(settings: Settings) -> None:
+    path = land(settings, "a.xlsx", row("镇街01"))
+    content, stat = path.read_bytes(), path.stat()
+    (chunk,) = intake.list_chunks(settings)
+    intake.take_in(settings, chunk, RECEIVED)
+    # Killed after recording the file and before removing it: it lies there as it did.
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 1}
+    assert query(settings, "select count(*) from intake.files") == [(1,)]
+    assert not path.exists()
+
+
+def test_a_file_that_breaks_the_reader_does_not_stop_the_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from enforcement_reporting.workbook import Reader
+
+    read = Reader.read
+
+    def broken(reader: Reader, content: bytes, name: str) -> Any:
+        if name == "a.xlsx":
+            raise ZeroDivisionError
+        return read(reader, content, name)
+
+    monkeypatch.setattr(Reader, "read", broken)
+    land(settings, "a.xlsx", row("镇街01"))
+    land(settings, "b.xlsx", row("镇街02"))
+    assert take_in_all(settings) == [{"unreadable": 1, "taken_in": 1}]
+
+
+def test_reading_findings_stand_beside_the_rest_of_the_file(settings: Settings) -> None:
+    land(settings, "a.xlsx", row("镇街01"), ("镇街02", "十", 1, 0, "100%", 0, 0, 0), row("无名镇"))
+    take_in_all(settings)
+    found = query(settings, "select rule_kind, unit_id, cells, stated from quality.findings order by 1")
+    assert found == [
+        ("unknown_unit", None, "Sheet1!A5", "无名镇"),
+        ("unreadable_cell", "unit_02", "Sheet1!B4", "十"),
+    ]
+    assert query(settings, "select count(*) from intake.submissions") == [(2,)]
+
+
+def test_killed_in_the_middle_of_a_load_and_run_again_leaves_the_same_rows(
+    settings: Settings, server: Any, template: str, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(
+        settings,
+        warehouse_url=new_database(server, template),
+        state=tmp_path / "other",
+        landing=str(tmp_path / "other/landing"),
+        store=str(tmp_path / "other/store"),
+    )
+    intake.prepare(other)
+    for target in (settings, other):
+        land(target, "a.xlsx", row("镇街01"))
+        land(target, "b.xlsx", row("镇街02"), row("镇街03"))
+    take_in_all(other)
+
+    with connect(settings) as blocker, connect(settings) as watcher:
+        watcher.autocommit = True
+        # The load gets as far as the observations, with its submissions written, and waits there.
+        blocker.execute("lock table intake.observations in access exclusive mode")
+        task = subprocess.Popen(
+            [sys.executable, "-c", _TAKE_IN],
+            env={
+                **os.environ,
+                "ENFORCEMENT_STATE": str(settings.state),
+                "ENFORCEMENT_DEFINITIONS": str(settings.definitions),
+                "ENFORCEMENT_WAREHOUSE_URL": str(settings.warehouse_url),
+            },
+        )
+        waiting = (
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+            f" and application_name = 'enforcement-reporting {task.pid}'"
+        )
+        deadline = time.monotonic() + 30
+        while not watcher.execute(waiting.encode()).fetchone():
+            assert time.monotonic() < deadline and task.poll() is None, "the load never reached the observations"
+            time.sleep(0.05)
+        task.send_signal(signal.SIGKILL)
+        task.wait()
+        blocker.rollback()
+
+    take_in_all(settings)
+    assert query(settings, CONTENT) == query(other, CONTENT) != []
+    everything = "select file_name, outcome, received_at from intake.files order by 1"
+    assert query(settings, everything) == query(other, everything)
+
+
+_TAKE_IN = """
+from datetime import UTC, datetime
+from enforcement_reporting import intake
+from enforcement_reporting.settings import Settings
+settings = Settings.from_environment()
+for chunk in intake.list_chunks(settings):
+    intake.take_in(settings, chunk, datetime(2025, 10, 1, tzinfo=UTC))
+"""
