@@ -1,6 +1,6 @@
 """The marts: what dbt computes from the submissions, built when there is something new, and written out for people.
 
-    MartsError       the marts could not be built; names the models or tests that failed, and why
+MartsError: the marts could not be built; it names the models or tests that failed, and why.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from enforcement_reporting.settings import Settings
+from enforcement_reporting.warehouse import connect
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,11 @@ _ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time 
 # Views and the dimensions of the catalog change only with the definitions, and the logic that unit tests check with the
 # project: a build on the same definitions leaves them alone.
 _EVERYTHING = ["--full-refresh"]
-_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental", "--exclude-resource-type", "unit_test"]
+_WHAT_SUBMISSIONS_CHANGE = [
+    *("--select", "config.materialized:incremental"),
+    *("--exclude-resource-type", "unit_test"),
+    "--no-write-json",
+]
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
@@ -79,15 +84,11 @@ def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
             connection.execute("delete from intake.touched where build_id = %s", [build_id])
             if reason:
                 connection.execute("update catalog.state set built_with_sha256 = %s", [definitions])
-    log.info(
-        "marts: %s models and %s tests in %.1f s", outcome["models"], outcome["tests"], outcome["seconds"]
-    )
+    log.info("marts: %s models and %s tests in %.1f s", outcome["models"], outcome["tests"], outcome["seconds"])
     return {"built": True, "full_refresh": bool(reason), **outcome}
 
 
-def export(
-    settings: Settings, mart: str, where: Mapping[str, str], format: Literal["csv", "json"], out: TextIO
-) -> int:
+def export(settings: Settings, mart: str, where: Mapping[str, str], format: Literal["csv", "json"], out: TextIO) -> int:
     """Write the rows of a mart to ``out``, ordered by its grain; return how many there were.
 
     Numbers keep every digit they have in the warehouse. ``where`` keeps the rows whose columns read exactly so. In
@@ -135,8 +136,7 @@ def _write_csv(connection: psycopg.Connection, rows: sql.Composed, out: TextIO) 
         connection.cursor() as cursor,
         cursor.copy(sql.SQL("copy ({}) to stdout (format csv, header)").format(rows)) as copy,
     ):
-        for line in copy:
-            out.write(bytes(line).decode())
+        out.writelines(bytes(line).decode() for line in copy)
         return cursor.rowcount
 
 
@@ -182,7 +182,7 @@ def _grains(dbt_project: Path) -> dict[str, list[str]]:
     """Return the grain of each mart, as its test declares it."""
     grains = {}
     for path in (dbt_project / "models" / "marts").rglob("*.yml"):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
             for test in model.get("data_tests", []):
                 if isinstance(test, dict) and _GRAIN_TEST in test:
                     grains[model["name"]] = test[_GRAIN_TEST]["arguments"]["columns"]
@@ -215,16 +215,10 @@ def _reason_to_build_everything(
 
 
 def _connect(settings: Settings) -> psycopg.Connection:
-    """Open an autocommit connection to the warehouse."""
-    parameters = _connection_parameters(settings)
-    return psycopg.connect(**parameters, autocommit=True, application_name="enforcement-reporting marts")
-
-
-def _connection_parameters(settings: Settings) -> dict[str, Any]:
-    if settings.warehouse_url is None:
-        raise ValueError("the marts need settings with a warehouse_url")
-    url = make_url(settings.warehouse_url)
-    return {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    """Open a connection on which every statement stands for itself."""
+    connection = connect(settings)
+    connection.autocommit = True
+    return connection
 
 
 def _run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
@@ -269,7 +263,10 @@ def _run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
 
 def _profile_variables(settings: Settings) -> dict[str, str]:
     """Return what ``profiles.yml`` asks the environment for."""
-    parameters = _connection_parameters(settings)
+    if settings.warehouse_url is None:
+        raise RuntimeError("no warehouse: the marts need settings with a warehouse_url")
+    url = make_url(settings.warehouse_url)
+    parameters = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
     names = {
         "ENFORCEMENT_DBT_HOST": "host",
         "ENFORCEMENT_DBT_PORT": "port",

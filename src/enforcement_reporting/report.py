@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import bindparam, text
 
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import Delivery, FileOutcome, engine
 
+_WORST_FIRST = "case severity when 'error' then 1 when 'question' then 2 else 3 end"
 SEVERITIES = {"error": "red", "question": "yellow", "notice": "dim"}
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREADABLE = 0, 1, 2
 
@@ -41,45 +43,55 @@ def print_outcomes(settings: Settings, results: Sequence[tuple[Delivery, FileOut
     console = _console()
     worst = EXIT_CLEAN
     for delivery, outcome in results:
-        console.print(f"[bold]{delivery.file_name}[/bold]: {outcome}", soft_wrap=True)
-        submissions = _read(
-            settings,
-            """
-            select unit_name, form_title, period_name, revision, outcome from marts.fct_submissions
-            where file_sha256 = :sha256 and form_id is not null order by form_id, row_role desc, unit_id
-            """,
-            sha256=delivery.file_sha256,
-        )
-        files = _read(
-            settings,
-            "select outcome, reason from marts.fct_files where file_sha256 = :sha256 order by file_id desc limit 1",
-            sha256=delivery.file_sha256,
-        )
+        console.print(f"[bold]{escape(delivery.file_name)}[/bold]: {outcome}", soft_wrap=True)
         if outcome != "taken_in":
-            console.print(f"  {files['reason'].iloc[0]}", soft_wrap=True)
-        if outcome == "unreadable":
-            worst = EXIT_UNREADABLE
-            continue
-        for row in submissions.itertuples():
-            console.print(
-                f"  《{row.form_title}》 {row.period_name} {row.unit_name}: revision {row.revision}, {row.outcome}",
-                soft_wrap=True,
-            )
+            console.print(f"  {escape(_reason(settings, delivery))}", soft_wrap=True)
+        _print_submissions(settings, delivery, console)
         findings = _read(
             settings,
-            """
+            f"""
             select f.severity, f.unit_name, f.cells, f.message from marts.fct_findings f
             where f.file_id in (select file_id from marts.fct_files where file_sha256 = :sha256)
-            order by f.severity, f.form_id, f.unit_id, f.cells
+            order by {_WORST_FIRST}, f.form_id, f.unit_id, f.cells
             """,
             sha256=delivery.file_sha256,
         )
         for row in findings.itertuples():
-            where = " ".join(part for part in (row.unit_name, row.cells) if part)
-            console.print(f"  [{SEVERITIES[row.severity]}]{row.severity}[/] {where} {row.message}", soft_wrap=True)
-        if len(findings):
+            where = escape(" ".join(part for part in (row.unit_name, row.cells) if part))
+            style = SEVERITIES[row.severity]
+            console.print(f"  [{style}]{row.severity}[/] {where} {escape(row.message)}", soft_wrap=True)
+        if outcome == "unreadable":
+            worst = EXIT_UNREADABLE
+        elif len(findings):
             worst = max(worst, EXIT_FINDINGS)
     return worst
+
+
+def _reason(settings: Settings, delivery: Delivery) -> str:
+    files = _read(
+        settings,
+        "select reason from marts.fct_files where file_sha256 = :sha256 order by file_id desc limit 1",
+        sha256=delivery.file_sha256,
+    )
+    return str(files["reason"].iloc[0])
+
+
+def _print_submissions(settings: Settings, delivery: Delivery, console: Console) -> None:
+    """Print a file's submissions, one line for the units that fared alike."""
+    submissions = _read(
+        settings,
+        """
+        select s.form_title, s.period_name, s.revision, s.outcome, s.unit_name
+        from marts.fct_submissions s left join marts.dim_unit u on u.unit_id = s.unit_id
+        where s.file_sha256 = :sha256 and s.row_role = 'unit' order by s.form_id, s.outcome, s.revision, u.sort_no
+        """,
+        sha256=delivery.file_sha256,
+    )
+    alike = ["form_title", "period_name", "outcome", "revision"]
+    for (form, period, outcome, revision), group in submissions.groupby(alike, sort=False):
+        names = list(group["unit_name"])
+        units = "、".join(names[:3]) + (f" … {len(names)} units" if len(names) > 3 else "")
+        console.print(f"  《{form}》 {period}: {outcome}, revision {revision}: {units}", soft_wrap=True)
 
 
 def _print_received(settings: Settings, since: datetime, console: Console) -> None:
@@ -95,9 +107,9 @@ def _print_received(settings: Settings, since: datetime, console: Console) -> No
     if not len(files):
         console.print("No file was received.")
         return
-    table = Table("file", "outcome", "submissions", "reason")
+    table = _table("file", "outcome", "submissions", "reason")
     for row in files.itertuples():
-        table.add_row(row.file_name, row.outcome, str(row.submissions), row.reason or "")
+        table.add_row(escape(row.file_name), row.outcome, str(row.submissions), escape(row.reason or ""))
     console.print(table)
     counts = files["outcome"].value_counts()
     if set(counts.index) == {"duplicate"}:
@@ -133,7 +145,7 @@ def _print_authorities(settings: Settings, console: Console) -> None:
         order by a.authority_name
         """,
     )
-    table = Table("authority", *(str(column) for column in overview.columns[1:]))
+    table = _table("authority", *(str(column) for column in overview.columns[1:]))
     for column in table.columns[1:]:
         column.justify = "right"
     for row in overview.itertuples(index=False):
@@ -144,18 +156,19 @@ def _print_authorities(settings: Settings, console: Console) -> None:
 def _print_findings(settings: Settings, console: Console) -> None:
     findings = _read(
         settings,
-        """
-        select severity, unit_name, cells, message, file_name from marts.fct_findings
-        order by case severity when 'error' then 1 when 'question' then 2 else 3 end, authority_id, form_id, unit_id
+        f"""
+        select severity, unit_name, cells, message from marts.fct_findings
+        order by {_WORST_FIRST}, authority_id, form_id, unit_id
         """,
     )
     shown = findings[findings["severity"] != "notice"].head(40)
     if not len(findings):
         console.print("No findings.")
         return
-    table = Table("severity", "unit", "cells", "finding", title="Findings")
+    table = _table("severity", "unit", "cells", "finding", title="Findings")
     for row in shown.itertuples():
-        table.add_row(f"[{SEVERITIES[row.severity]}]{row.severity}", row.unit_name or "", row.cells, row.message)
+        style = SEVERITIES[row.severity]
+        table.add_row(f"[{style}]{row.severity}", row.unit_name or "", escape(row.cells), escape(row.message))
     console.print(table)
     if left := len(findings) - len(shown):
         console.print(f"… and {left} more, notices among them: enforcement-reporting export fct_findings")
@@ -178,7 +191,7 @@ def _print_key_figures(settings: Settings, console: Console) -> None:
     )
     if not len(figures):
         return
-    table = Table("authority", "period", "metric", "from", "value", "units", title="Key figures (ratios of sums)")
+    table = _table("authority", "period", "metric", "from", "value", "units", title="Key figures (ratios of sums)")
     for row in figures.itertuples():
         source = _plain(row.numerator)
         if row.denominator is not None:
@@ -204,7 +217,7 @@ def _print_rankings(settings: Settings, console: Console) -> None:
         total = board[board["item_id"] == "total"].set_index("unit_name").sort_values("rank", na_position="last")
         items = board[board["item_id"] != "total"]
         names = list(dict.fromkeys(items["item_name"]))
-        table = Table("rank", "unit", "points", *names, title=f"{name} {period}")
+        table = _table("rank", "unit", "points", *names, title=f"{name} {period}")
         by_unit = items.set_index(["unit_name", "item_name"])["points"]
         for unit_name, row in total.iterrows():
             points = [_plain(by_unit.get((unit_name, item))) for item in names]
@@ -216,9 +229,8 @@ def _read(settings: Settings, query: str, **parameters: Any) -> pd.DataFrame:
     """Return a query's rows; numbers stay exact."""
     statement = text(query).bindparams(*(bindparam(name, value) for name, value in parameters.items()))
     with engine(settings).connect() as connection:
-        return pd.read_sql(statement, connection, coerce_float=False, dtype_backend="numpy_nullable").astype(object).where(
-            lambda frame: frame.notna(), None
-        )
+        rows = connection.execute(statement)
+        return pd.DataFrame(rows.fetchall(), columns=list(rows.keys()), dtype=object)
 
 
 def _plain(value: Any) -> str:
@@ -227,6 +239,14 @@ def _plain(value: Any) -> str:
         return "—"
     shown = format(value, "f") if hasattr(value, "as_tuple") else str(value)
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _table(*headers: str, title: str | None = None) -> Table:
+    """Return a table whose long Chinese texts are folded, never cut."""
+    table = Table(title=title)
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    return table
 
 
 def _console() -> Console:

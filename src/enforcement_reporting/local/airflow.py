@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -32,9 +32,9 @@ METADATA = "airflow"
 
 _COMPONENTS = {
     "api-server": ("api-server",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),  # logs are read from this machine's disk
     "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "triggerer": ("triggerer", "--skip-serve-logs"),  # logs are read from this machine's disk
+    "scheduler": ("scheduler", "--skip-serve-logs"),
 }
 _STOP_SECONDS = 3  # by then nothing of value is left to do; some components would take ten
 _REST_SECONDS = 20
@@ -76,14 +76,22 @@ class RestClient:
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=_REST_SECONDS, trust_env=False)
 
-    def is_healthy(self) -> bool:
-        """Return whether the four processes and the metadata database are up and tasks can report to the server."""
+    def takes_task_reports(self) -> bool:
+        """Return whether tasks can report to the server.
+
+        The first who asks makes the server set this up, which takes longer than a task would wait.
+        """
         try:
-            # The server's side for tasks is set up by its first caller, which takes longer than tasks like to wait.
-            self._client.get("/execution/health", timeout=60).raise_for_status()
+            return self._client.get("/execution/health", timeout=60).is_success
+        except httpx.TransportError:
+            return False
+
+    def is_healthy(self) -> bool:
+        """Return whether the four processes and the metadata database are all up."""
+        try:
             answer = self._client.get("/api/v2/monitor/health")
             return answer.is_success and all(part.get("status") == "healthy" for part in answer.json().values())
-        except (httpx.HTTPError, ValueError):
+        except (httpx.TransportError, ValueError):
             return False
 
     def next_run_after(self, dag_id: str) -> datetime | None:
@@ -230,8 +238,10 @@ def find_airflow(state: Path) -> LocalAirflow | None:
         return None
 
 
-def start_airflow(settings: Settings, server: LocalServer, users: int, *, stays: bool) -> LocalAirflow:
-    """Start Airflow's processes on this server and return at once; ``wait_until_healthy`` tells when they are up.
+def start_airflow(
+    settings: Settings, server: LocalServer, users: int, *, stays: bool, seconds: float
+) -> tuple[LocalAirflow, RestClient]:
+    """Start Airflow's processes on this server; return once all are well. If they are not in time, none is left.
 
     ``settings.warehouse_url`` must be set. ``users`` is the descriptor that makes the processes users of the server.
     """
@@ -244,34 +254,39 @@ def start_airflow(settings: Settings, server: LocalServer, users: int, *, stays:
     _migrate(home, server, environment)
 
     airflow = LocalAirflow(home, port, stays, {})
-    for name, arguments in _COMPONENTS.items():
-        with (logs / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=home,
-                env=environment,
-                start_new_session=True,
-                pass_fds=[users],
-            )
-        airflow.sessions[name] = (process.pid, psutil.Process(process.pid).create_time())
-        noted = {"port": port, "stays": stays, "sessions": airflow.sessions}
-        _record(home).write_text(json.dumps(noted))
-    return airflow
-
-
-def wait_until_healthy(airflow: LocalAirflow, seconds: float) -> RestClient:
-    """Return a client as soon as all four processes report that they are well."""
     client = RestClient(airflow.url)
     deadline = time.monotonic() + seconds
-    while not client.is_healthy():
+    try:
+        for name, arguments in _COMPONENTS.items():
+            if name == "scheduler":  # the tasks that it starts at once would find nobody to report to
+                _wait(client.takes_task_reports, airflow, deadline)
+            with (logs / f"{name}.log").open("wb") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "airflow", *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=home,
+                    env=environment,
+                    start_new_session=True,
+                    pass_fds=[users],
+                )
+            airflow.sessions[name] = (process.pid, psutil.Process(process.pid).create_time())
+            noted = {"port": port, "stays": stays, "sessions": airflow.sessions}
+            _record(home).write_text(json.dumps(noted))
+        _wait(client.is_healthy, airflow, deadline)
+    except BaseException:
+        airflow.stop()
+        raise
+    return airflow, client
+
+
+def _wait(until: Callable[[], bool], airflow: LocalAirflow, deadline: float) -> None:
+    while not until():
         airflow.require_alive()
         if time.monotonic() > deadline:
-            raise AirflowError(f"Airflow was not up after {seconds:.0f} seconds; its logs are in {airflow.logs}")
-        time.sleep(0.3)
-    return client
+            raise AirflowError(f"Airflow did not come up in time; its logs are in {airflow.logs}")
+        time.sleep(0.2)
 
 
 def tail(log: Path, lines: int = 25) -> str:

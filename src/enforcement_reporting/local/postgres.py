@@ -91,7 +91,10 @@ class LocalServer:
         with self.connect() as connection:
             if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
                 return
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            try:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                return  # another process was faster
             for key, value in parameters.items():
                 connection.execute(
                     sql.SQL("alter database {} set {} = {}").format(sql.Identifier(name), sql.SQL(key), value)

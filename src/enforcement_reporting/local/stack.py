@@ -29,7 +29,6 @@ from enforcement_reporting.local.airflow import (
     find_airflow,
     start_airflow,
     tail,
-    wait_until_healthy,
 )
 from enforcement_reporting.local.postgres import WAREHOUSE, LocalServer, find_server, stop_server, use_server
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
@@ -81,11 +80,9 @@ def up(settings: Settings) -> None:
     """Start everything, leave it running, and say where it is."""
     with _one_at_a_time(settings.state):
         _landing(settings)
-        airflow = _usable(settings.state)
-        if airflow is None:
+        if _usable(settings.state) is None:
             with _server(settings) as (running, server, users):
-                airflow = _start(running, server, users, stays=True)
-                client = wait_until_healthy(airflow, _START_SECONDS)
+                _, client = _start(running, server, users, stays=True)
                 # The reader's role comes with the first intake; its password can only be set after that.
                 _until(lambda: _role_ready(server, client), time.monotonic() + 60)
         else:
@@ -178,17 +175,15 @@ def _running(settings: Settings) -> Iterator[tuple[Settings, LocalServer, LocalA
     with _server(settings) as (running, server, users):
         if airflow := _usable(settings.state):
             console.print(f"using the Airflow that runs at {airflow.url}")
-            yield running, server, airflow, wait_until_healthy(airflow, _START_SECONDS)
+            yield running, server, airflow, RestClient(airflow.url)
             return
+        airflow, client = _start(running, server, users, stays=False)
+        console.print(f"Airflow is up at {airflow.url}")
         try:
-            airflow = _start(running, server, users, stays=False)
-            client = wait_until_healthy(airflow, _START_SECONDS)
-            console.print(f"Airflow is up at {airflow.url}")
             yield running, server, airflow, client
         finally:
-            if started := find_airflow(settings.state):
-                console.print("stopping Airflow and PostgreSQL")
-                started.stop()
+            airflow.stop()
+        console.print("Airflow and what else was started is being stopped")
 
 
 @contextmanager
@@ -212,9 +207,10 @@ def _usable(state: Path) -> LocalAirflow | None:
     return None
 
 
-def _start(settings: Settings, server: LocalServer, users: int, *, stays: bool) -> LocalAirflow:
-    console.print("starting Airflow: scheduler, dag-processor, triggerer, api-server")
-    return start_airflow(settings, server, users, stays=stays)
+def _start(settings: Settings, server: LocalServer, users: int, *, stays: bool) -> tuple[LocalAirflow, RestClient]:
+    console.print("starting Airflow: api-server, dag-processor, triggerer, scheduler")
+    with console.status("Airflow is starting"):
+        return start_airflow(settings, server, users, stays=stays, seconds=_START_SECONDS)
 
 
 def _intake_run(client: RestClient, airflow: LocalAirflow, since: datetime, deadline: float) -> DagRun:

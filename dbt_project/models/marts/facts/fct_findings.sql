@@ -82,6 +82,7 @@ final as (
         findings.period_id,
         coalesce(periods.period_name, findings.period_id) as period_name,
         findings.submission_id,
+        findings.file_id,
         files.file_name,
         files.received_at,
         coalesce(submissions.is_standing, false) as is_standing,

@@ -46,7 +46,7 @@ valued as (
         case
             when metrics.has_denominator
                 then {{ exact_ratio('metrics.scale * rolled_up.numerator', 'rolled_up.denominator') }}
-            else metrics.scale * rolled_up.numerator
+            else trim_scale(metrics.scale * rolled_up.numerator)
         end as value,
         rolled_up.reported_units,
         rolled_up.expected_units
