@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, dag, task
@@ -12,7 +12,7 @@ from enforcement_reporting.settings import Settings
 
 @dag(
     schedule=[Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")],
-    start_date=datetime(2024, 1, 1),
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=3),

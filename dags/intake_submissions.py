@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from landing_watcher import NewFilesTrigger
 
 from enforcement_reporting.settings import Settings
+from landing_watcher import NewFilesTrigger
 
 CHECKED_SUBMISSIONS = Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")
 LANDED_FILES = Asset(
@@ -23,7 +23,7 @@ LANDED_FILES = Asset(
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("*/15 * * * *", timezone="Asia/Shanghai"), assets=[LANDED_FILES]
     ),
-    start_date=datetime(2024, 1, 1),
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=3),
@@ -68,10 +68,7 @@ def intake_submissions() -> None:
     # Runs once all chunks are done, even if some failed: their fault must not keep the others from being checked.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, outlets=[CHECKED_SUBMISSIONS])
     def check_submissions() -> dict[str, Any]:
-        """Check whatever is unchecked, a former run's leavings included; skipped, and no build caused, if nothing is."""
-        import logging
-
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)  # hundreds of lines on import otherwise
+        """Check what is unchecked, a former run's leavings included; skipped where the marts would stay as they are."""
         from enforcement_reporting import quality
 
         checked = quality.check_submissions(Settings.from_environment())

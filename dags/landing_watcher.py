@@ -24,9 +24,11 @@ class NewFilesTrigger(BaseEventTrigger):
         self.seconds = seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer needs to make this trigger again."""
         return "landing_watcher.NewFilesTrigger", {"landing": self.landing, "seconds": self.seconds}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch for ever; each event names the files that have landed since the one before."""
         reported = previous = await asyncio.to_thread(listing, self.landing)
         while True:
             await asyncio.sleep(self.seconds)

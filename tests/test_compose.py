@@ -31,7 +31,8 @@ from airflow.configuration import conf
 asked = json.load(sys.stdin)
 for command in asked["commands"]:
     get_parser().parse_args(command)
-known = {(section, option) for section, options in conf.configuration_description.items() for option in options["options"]}
+sections = conf.configuration_description.items()
+known = {(section, option) for section, described in sections for option in described["options"]}
 print(json.dumps([name for name in asked["options"] if tuple(name.lower().split("__")[1:]) not in known]))
 """
 

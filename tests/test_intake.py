@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import new_database
-from test_rules import HEADER, write_definitions, write_workbook
 
+from conftest import new_database
 from enforcement_reporting import intake
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
+from test_rules import HEADER, write_definitions, write_workbook
 
 RECEIVED = datetime(2025, 10, 1, tzinfo=UTC)
 
@@ -51,7 +51,9 @@ def query(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement.encode()).fetchall()
 
 
-CONTENT = "select unit_id, submission_id, indicator_id, cell_state, stated_value from intake.observations order by 1, 2, 3"
+CONTENT = (
+    "select unit_id, submission_id, indicator_id, cell_state, stated_value from intake.observations order by 1, 2, 3"
+)
 
 
 def test_every_landed_file_ends_in_one_outcome_and_leaves_the_landing_place(settings: Settings) -> None:

@@ -10,12 +10,11 @@ import runpy
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import new_database, settings_for
 
+from conftest import new_database, settings_for
 from enforcement_reporting import intake, marts
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.local.postgres import LocalServer
@@ -86,7 +85,12 @@ def test_the_consistent_bulletin_raises_nothing(published: psycopg.Connection) -
 
 # (printed table, metric, rule): columns of the numerator, of the denominator, the printed rate, scale
 RATES = {
-    ("plan", "kezhou_plan_completion_rate", "plan_completion"): (["前三季度已检查企业家数"], ["前三季度计划检查企业家数"], "计划完成率", 100),
+    ("plan", "kezhou_plan_completion_rate", "plan_completion"): (
+        ["前三季度已检查企业家数"],
+        ["前三季度计划检查企业家数"],
+        "计划完成率",
+        100,
+    ),
     ("cases", "kezhou_typical_cases_reported_rate", "reported_rate"): (["实报案例数"], ["应报案例数"], "报送率", 100),
     ("cases", "kezhou_typical_cases_qualified_rate", "qualified_rate"): (["合格案例数"], ["实报案例数"], "合格率", 100),
     ("penalty", "kezhou_penalty_rate", "penalty_rate"): (["处罚次数"], ["检查家次"], "处罚率", 100),
@@ -108,7 +112,12 @@ RATES = {
         "实际参与执法与应参与执法人数人员比例",
         100,
     ),
-    ("caseload", "kezhou_cases_per_officer", "cases_per_officer"): (["立案审批表"], ["应参与执法人员"], "人均办案比例", 1),
+    ("caseload", "kezhou_cases_per_officer", "cases_per_officer"): (
+        ["立案审批表"],
+        ["应参与执法人员"],
+        "人均办案比例",
+        1,
+    ),
     ("scan", "kezhou_scan_rate", "scan_rate"): (["扫码检查企业家次"], ["应扫码企业家次"], "扫码率", 100),
 }
 

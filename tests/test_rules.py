@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 import xlsxwriter
-from conftest import new_database, settings_for
 
+from conftest import new_database, settings_for
 from enforcement_reporting import intake
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_submissions
@@ -218,9 +218,7 @@ def test_a_contradiction_between_forms_is_found_whichever_comes_first(
     settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
     intake.prepare(settings)
     files = {
-        "hazards": write_workbook(
-            tmp_path / "a.xlsx", "隐患统计表", HEADER, [("部门22", 5, 5, 0, "100%", 0, 0, 0)]
-        ),
+        "hazards": write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, [("部门22", 5, 5, 0, "100%", 0, 0, 0)]),
         "visits": write_workbook(tmp_path / "b.xlsx", "检查统计表", ["单位", "发现隐患", "检查"], [("部门22", 4, 0)]),
     }
     for form in order:

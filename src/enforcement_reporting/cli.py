@@ -25,7 +25,9 @@ from enforcement_reporting.settings import Settings
 def main(context: click.Context, definitions: Path | None, verbose: bool) -> None:
     """Take units' submissions in, check them, and read the numbers out."""
     logging.basicConfig(
-        level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.INFO if verbose else logging.ERROR,
+        stream=sys.stderr,
+        format="%(levelname)s %(name)s: %(message)s",
     )
     context.obj = Settings.from_environment(definitions)
 

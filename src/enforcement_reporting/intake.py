@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import fsspec
@@ -140,7 +140,7 @@ class _Intake:
         self.connection.autocommit = True
         self._store, self._store_root = fsspec.core.url_to_fs(settings.store)
 
-    def __enter__(self) -> _Intake:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -196,9 +196,7 @@ class _Intake:
             return error
         except Exception as error:  # one file that breaks the reader must not stop the others
             log.exception("%s: reading it failed", delivery.file_name)
-            return UnreadableWorkbook(
-                "读取文件时发生意外错误，已通知系统管理员。", f"{type(error).__name__}: {error}"
-            )
+            return UnreadableWorkbook("读取文件时发生意外错误，已通知系统管理员。", f"{type(error).__name__}: {error}")
 
 
 def _all_findings(read: ReadWorkbook) -> Iterator[Any]:

@@ -5,7 +5,7 @@ Headings are English, for the engineer at the terminal; names and messages are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +56,7 @@ def print_outcomes(settings: Settings, results: Sequence[tuple[Delivery, FileOut
             """,
             sha256=delivery.file_sha256,
         )
-        for row in findings.itertuples():
+        for row in _rows(findings):
             where = escape(" ".join(part for part in (row.unit_name, row.cells) if part))
             style = SEVERITIES[row.severity]
             console.print(f"  [{style}]{row.severity}[/] {where} {escape(row.message)}", soft_wrap=True)
@@ -108,7 +108,7 @@ def _print_received(settings: Settings, since: datetime, console: Console) -> No
         console.print("No file was received.")
         return
     table = _table("file", "outcome", "submissions", "reason")
-    for row in files.itertuples():
+    for row in _rows(files):
         table.add_row(escape(row.file_name), row.outcome, str(row.submissions), escape(row.reason or ""))
     console.print(table)
     counts = files["outcome"].value_counts()
@@ -148,7 +148,7 @@ def _print_authorities(settings: Settings, console: Console) -> None:
     table = _table("authority", *(str(column) for column in overview.columns[1:]))
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in overview.itertuples(index=False):
+    for row in _rows(overview):
         table.add_row(row[0], *("0" if pd.isna(value) else str(int(value)) for value in row[1:]))
     console.print(table)
 
@@ -166,7 +166,7 @@ def _print_findings(settings: Settings, console: Console) -> None:
         console.print("No findings.")
         return
     table = _table("severity", "unit", "cells", "finding", title="Findings")
-    for row in shown.itertuples():
+    for row in _rows(shown):
         style = SEVERITIES[row.severity]
         table.add_row(f"[{style}]{row.severity}", row.unit_name or "", escape(row.cells), escape(row.message))
     console.print(table)
@@ -178,8 +178,8 @@ def _print_key_figures(settings: Settings, console: Console) -> None:
     figures = _read(
         settings,
         """
-        select u.authority_name, v.period_name, v.metric_name, v.numerator, v.denominator, v.value_text, v.unit_of_measure,
-            v.reported_units, v.expected_units, v.is_complete
+        select u.authority_name, v.period_name, v.metric_name, v.numerator, v.denominator, v.value_text,
+            v.unit_of_measure, v.reported_units, v.expected_units, v.is_complete
         from marts.fct_metric_values v
         join marts.dim_unit u on u.unit_id = v.unit_id
         where u.parent_unit_id is null
@@ -192,7 +192,7 @@ def _print_key_figures(settings: Settings, console: Console) -> None:
     if not len(figures):
         return
     table = _table("authority", "period", "metric", "from", "value", "units", title="Key figures (ratios of sums)")
-    for row in figures.itertuples():
+    for row in _rows(figures):
         source = _plain(row.numerator)
         if row.denominator is not None:
             source += f" / {_plain(row.denominator)}"
@@ -231,6 +231,11 @@ def _read(settings: Settings, query: str, **parameters: Any) -> pd.DataFrame:
     with engine(settings).connect() as connection:
         rows = connection.execute(statement)
         return pd.DataFrame(rows.fetchall(), columns=list(rows.keys()), dtype=object)
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows of a frame, their values by name."""
+    yield from frame.itertuples(index=False)
 
 
 def _plain(value: Any) -> str:

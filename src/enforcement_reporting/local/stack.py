@@ -183,7 +183,7 @@ def _running(settings: Settings) -> Iterator[tuple[Settings, LocalServer, LocalA
             yield running, server, airflow, client
         finally:
             airflow.stop()
-        console.print("Airflow and what else was started is being stopped")
+            console.print("Airflow is stopped")
 
 
 @contextmanager
@@ -322,7 +322,7 @@ def _one_at_a_time(state: Path) -> Iterator[None]:
 def _stop_on_signal() -> Iterator[None]:
     """Turn the signals that would end us at once into an interrupt, so that everything is stopped on the way out."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     former = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}

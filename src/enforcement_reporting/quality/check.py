@@ -40,7 +40,8 @@ def check_submissions(settings: Settings) -> Checked:
     """Check every submission that is new or whose partner forms are, and judge it.
 
     A submission under policy ``collect`` is returned where it has an error and questioned where it has a question;
-    under ``archive`` everything is accepted as printed. Findings of the suites are replaced, never added to, so running this again changes nothing.
+    under ``archive`` everything is accepted as printed. Findings of the suites are replaced, never added to, so
+    running this again changes nothing.
     """
     catalog = load_catalog(settings.definitions)
     suites = load_suites(settings.definitions, catalog)
@@ -59,6 +60,8 @@ def check_submissions(settings: Settings) -> Checked:
         failing: dict[str, list[str]] = {}
         data_docs = None
         if batches:
+            # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
+            logging.getLogger("great_expectations").setLevel(logging.WARNING)
             from enforcement_reporting.quality.expect import run_suites
 
             failing, data_docs = run_suites(settings, batches)
@@ -186,9 +189,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
         connection.execute(f"analyze {table}".encode())
 
 
-def _replace_findings(
-    connection: psycopg.Connection, suites: Iterable[Suite], failing: dict[str, list[str]]
-) -> int:
+def _replace_findings(connection: psycopg.Connection, suites: Iterable[Suite], failing: dict[str, list[str]]) -> int:
     """Replace the findings of the due submissions by those of the failing rows; return how many there are."""
     connection.execute(
         "delete from quality.findings f using due d where f.submission_id = d.submission_id and f.origin = 'suite'"
@@ -296,9 +297,7 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
         select outcome, count(*)::int from judged group by outcome
         """
     ).fetchall()
-    connection.execute(
-        "insert into intake.touched (form_id, period_id) select distinct form_id, period_id from due"
-    )
+    connection.execute("insert into intake.touched (form_id, period_id) select distinct form_id, period_id from due")
     return dict(rows)
 
 
@@ -320,5 +319,3 @@ def _literal(value: str) -> str:
 
 def _quoted(name: str) -> str:
     return sql.Identifier(name).as_string(None)
-
-

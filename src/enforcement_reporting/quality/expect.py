@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
-logging.getLogger("great_expectations").setLevel(logging.WARNING)
+import great_expectations as gx
+from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
+from great_expectations.datasource.fluent.interfaces import GxDatasourceWarning
+from sqlalchemy import make_url
 
-import great_expectations as gx  # noqa: E402  (its import logs hundreds of lines)
-from great_expectations.core.batch_definition import BatchDefinition  # noqa: E402
-from great_expectations.data_context import EphemeralDataContext  # noqa: E402
-from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig  # noqa: E402
-from great_expectations.datasource.fluent.interfaces import GxDatasourceWarning  # noqa: E402
-from sqlalchemy import make_url  # noqa: E402
-
-from enforcement_reporting.findings import Severity  # noqa: E402
-from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule  # noqa: E402
-from enforcement_reporting.quality.rules import Suite, column_name  # noqa: E402
-from enforcement_reporting.settings import Settings  # noqa: E402
+from enforcement_reporting.findings import Severity
+from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule
+from enforcement_reporting.quality.rules import Suite, column_name
+from enforcement_reporting.settings import Settings
 
 _GX_SEVERITY = {Severity.ERROR: "critical", Severity.QUESTION: "warning", Severity.NOTICE: "info"}
 

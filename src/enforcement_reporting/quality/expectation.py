@@ -5,21 +5,17 @@ Great Expectations counts the failures of all rules of a suite in one query and 
 
 from __future__ import annotations
 
-import logging
 from typing import Any, ClassVar
 
-for _noisy in ("great_expectations.expectations.registry", "great_expectations.expectations.metrics"):
-    logging.getLogger(_noisy).setLevel(logging.WARNING)
-
-import sqlalchemy as sa  # noqa: E402  (after the loggers are quiet)
-from great_expectations.execution_engine import SqlAlchemyExecutionEngine  # noqa: E402
-from great_expectations.expectations.expectation import MulticolumnMapExpectation, render_suite_parameter_string  # noqa: E402
-from great_expectations.expectations.metrics.map_metric_provider import MulticolumnMapMetricProvider  # noqa: E402
-from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (  # noqa: E402
+import sqlalchemy as sa
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import MulticolumnMapExpectation, render_suite_parameter_string
+from great_expectations.expectations.metrics.map_metric_provider import MulticolumnMapMetricProvider
+from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (
     multicolumn_condition_partial,
 )
-from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent  # noqa: E402
-from great_expectations.render.renderer.renderer import renderer  # noqa: E402
+from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
 
 
 class RowsSatisfyRule(MulticolumnMapMetricProvider):
@@ -37,7 +33,7 @@ class RowsSatisfyRule(MulticolumnMapMetricProvider):
     condition_value_keys = ("condition",)
 
     @multicolumn_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column_list: Any, *, condition: str, **kwargs: Any) -> sa.ColumnElement[bool]:  # noqa: N805
+    def _sqlalchemy(cls, column_list: Any, *, condition: str, **kwargs: Any) -> sa.ColumnElement[bool]:
         return sa.literal_column(f"({condition})", type_=sa.Boolean)
 
 

@@ -217,7 +217,7 @@ class _Compiler:
                 raise CatalogError(f"{self.path}: rule {rule.rule_id}: {error}") from None
         repeated = {check.rule_id for check in checks if sum(other.rule_id == check.rule_id for other in checks) > 1}
         if repeated:
-            raise CatalogError(f"{self.path}: rule_id {sorted(repeated)[0]} is declared twice")
+            raise CatalogError(f"{self.path}: rule_id {min(repeated)} is declared twice")
         return Suite(self.form, tuple(checks), tuple(self.columns), frozenset(self.stated_rates))
 
     def _checks(self, rule: Rule) -> Iterator[Check]:
@@ -400,9 +400,7 @@ class _Compiler:
         )
 
     def _resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
-        columns = tuple(
-            Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references
-        )
+        columns = tuple(Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references)
         self.columns.update(dict.fromkeys(columns))
         return columns
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -82,43 +82,11 @@ def record_submissions(
             connection.execute("insert into intake.touched default values")
             return "duplicate"
         file_id = _insert_file(connection, delivery, "taken_in", None)
-        authority_of = {form.form_id: form.authority_id for form in catalog.forms}
-        ids = [_submission_id(delivery.file_sha256, item) for item in read.submissions]
+        identified = [(_submission_id(delivery.file_sha256, item), item) for item in read.submissions]
         _record_periods(connection, read.submissions)
-        _copy(
-            connection,
-            ("intake", "submissions"),
-            ("submission_id", "unit_id", "form_id", "period_id", "row_role", "file_id", "file_sha256", "policy")
-            + ("received_at", "sheet"),
-            (
-                (submission_id, item.unit_id, item.form_id, item.period.period_id, item.row_role, file_id)
-                + (delivery.file_sha256, delivery.policy, delivery.received_at, item.sheet)
-                for submission_id, item in zip(ids, read.submissions, strict=True)
-            ),
-            types=("text", "text", "text", "text", "text", "int8", "text", "text", "timestamptz", "text"),
-        )
-        _copy(
-            connection,
-            ("intake", "observations"),
-            ("unit_id", "submission_id", "indicator_id", "cell_state", "stated_value", "stated_text", "decimals")
-            + ("sheet", "cell"),
-            (
-                (item.unit_id, submission_id, seen.indicator_id, seen.state, seen.value)
-                + (seen.text or None, seen.decimals, item.sheet, seen.cell)
-                for submission_id, item in zip(ids, read.submissions, strict=True)
-                for seen in item.observations
-            ),
-            types=("text", "text", "text", "text", "numeric", "text", "int4", "text", "text"),
-        )
-        findings: list[tuple[Any, ...]] = [_finding(file_id, None, item) for item in read.file_findings]
-        for (sheet, form_id), items in read.sheet_findings.items():
-            period = next((s.period for s in read.submissions if s.sheet == sheet and s.form_id == form_id), None)
-            where = (None, authority_of[form_id], form_id, None, period.period_id if period else None)
-            findings += [_finding(file_id, where, item) for item in items]
-        for submission_id, item in zip(ids, read.submissions, strict=True):
-            where = (submission_id, authority_of[item.form_id], item.form_id, item.unit_id, item.period.period_id)
-            findings += [_finding(file_id, where, finding) for finding in item.findings]
-        _copy_findings(connection, findings)
+        _copy_submissions(connection, file_id, delivery, identified)
+        _copy_observations(connection, identified)
+        _copy_findings(connection, _reading_findings(file_id, read, identified, catalog))
         connection.cursor().executemany(
             "insert into intake.touched (form_id, period_id) values (%s, %s)",
             sorted({(item.form_id, item.period.period_id) for item in read.submissions}),
@@ -126,20 +94,73 @@ def record_submissions(
     return "taken_in"
 
 
+_Identified = Sequence[tuple[str, ReadSubmission]]
+_Place = tuple[str | None, str | None, str | None, str | None, str | None]  # submission … period of a finding
+
+
+def _copy_submissions(
+    connection: psycopg.Connection, file_id: int, delivery: Delivery, identified: _Identified
+) -> None:
+    columns = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id", "row_role", "sheet"), "text")
+    columns |= {"file_id": "int8", "file_sha256": "text", "policy": "text", "received_at": "timestamptz"}
+    from_file = (file_id, delivery.file_sha256, delivery.policy, delivery.received_at)
+    rows = (
+        (submission_id, item.unit_id, item.form_id, item.period.period_id, item.row_role, item.sheet, *from_file)
+        for submission_id, item in identified
+    )
+    _copy(connection, ("intake", "submissions"), columns, rows, columns.values())
+
+
+def _copy_observations(connection: psycopg.Connection, identified: _Identified) -> None:
+    columns = {"stated_value": "numeric", "decimals": "int4"}
+    columns |= dict.fromkeys(("cell_state", "stated_text", "cell", "indicator_id"), "text")
+    columns |= dict.fromkeys(("unit_id", "submission_id", "sheet"), "text")
+    rows = (
+        (o.value, o.decimals, o.state, o.text or None, o.cell, o.indicator_id, item.unit_id, submission_id, item.sheet)
+        for submission_id, item in identified
+        for o in item.observations
+    )
+    _copy(connection, ("intake", "observations"), columns, rows, columns.values())
+
+
+def _reading_findings(
+    file_id: int, read: ReadWorkbook, identified: _Identified, catalog: Catalog
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of everything found while reading: about the file, about a sheet, about a submission."""
+    for finding in read.file_findings:
+        yield _finding(file_id, None, finding)
+    for (sheet, form_id), findings in read.sheet_findings.items():
+        periods = {item.period.period_id for item in read.submissions if (item.sheet, item.form_id) == (sheet, form_id)}
+        place: _Place = (None, catalog.form_by_id[form_id].authority_id, form_id, None, min(periods, default=None))
+        yield from (_finding(file_id, place, finding) for finding in findings)
+    for submission_id, item in identified:
+        authority_id = catalog.form_by_id[item.form_id].authority_id
+        place = (submission_id, authority_id, item.form_id, item.unit_id, item.period.period_id)
+        yield from (_finding(file_id, place, finding) for finding in item.findings)
+
+
 def _submission_id(file_sha256: str, item: ReadSubmission) -> str:
     """Return an id that the same row of the same file always has."""
-    identity = "\0".join((file_sha256, item.sheet, item.form_id, item.period.period_id, item.row_role, item.unit_id))
+    parts = (file_sha256, item.sheet, item.form_id, item.period.period_id, item.row_role, item.unit_id)
+    identity = "\0".join(parts)
     return hashlib.sha256(identity.encode()).hexdigest()[:20]
 
 
-def _insert_file(
-    connection: psycopg.Connection, delivery: Delivery, outcome: FileOutcome, reason: str | None
-) -> int:
+def _insert_file(connection: psycopg.Connection, delivery: Delivery, outcome: FileOutcome, reason: str | None) -> int:
     row = connection.execute(
-        "insert into intake.files (file_sha256, file_name, landing_key, size_bytes, policy, received_at, outcome, reason)"
+        "insert into intake.files"
+        " (file_sha256, file_name, landing_key, size_bytes, policy, received_at, outcome, reason)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) returning file_id",
-        [delivery.file_sha256, delivery.file_name, delivery.landing_key, delivery.size_bytes]
-        + [delivery.policy, delivery.received_at, outcome, reason],
+        [
+            delivery.file_sha256,
+            delivery.file_name,
+            delivery.landing_key,
+            delivery.size_bytes,
+            delivery.policy,
+            delivery.received_at,
+            outcome,
+            reason,
+        ],
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -149,8 +170,10 @@ def _record_periods(connection: psycopg.Connection, submissions: Sequence[ReadSu
     periods = {(item.form_id, item.period) for item in submissions}
     connection.cursor().executemany(
         "insert into catalog.periods (form_id, period_id, starts_on, ends_on, accumulates_from, period_name)"
-        " values (%s, %s, %s, %s, %s, %s) on conflict (form_id, period_id) do update set starts_on = excluded.starts_on,"
-        " ends_on = excluded.ends_on, accumulates_from = excluded.accumulates_from, period_name = excluded.period_name",
+        " values (%s, %s, %s, %s, %s, %s)"
+        " on conflict (form_id, period_id) do update set"
+        " starts_on = excluded.starts_on, ends_on = excluded.ends_on,"
+        " accumulates_from = excluded.accumulates_from, period_name = excluded.period_name",
         [
             (form_id, p.period_id, p.starts_on, p.ends_on, p.accumulates_from, p.name)
             for form_id, p in sorted(periods, key=lambda pair: (pair[0], pair[1].period_id))
@@ -164,7 +187,7 @@ _FINDING_COLUMNS = (
 )
 
 
-def _finding(file_id: int, where: tuple[str | None, ...] | None, item: ReadingFinding) -> tuple[Any, ...]:
+def _finding(file_id: int, where: _Place | None, item: ReadingFinding) -> tuple[Any, ...]:
     place = where or (None, None, None, None, None)
     identity = "\0".join(map(str, (file_id, *place, item.kind, item.sheet, item.cells, item.stated, item.expected)))
     return (
@@ -190,19 +213,19 @@ def _copy_findings(connection: psycopg.Connection, findings: Iterable[tuple[Any,
 def _copy(
     connection: psycopg.Connection,
     table: tuple[str, str],
-    columns: Sequence[str],
+    columns: Iterable[str],
     rows: Iterable[tuple[Any, ...]],
-    types: Sequence[str] = (),
+    types: Iterable[str] | None = None,
 ) -> None:
     """COPY rows into a table: binary where the column types are given, text otherwise."""
     statement = sql.SQL("copy {} ({}) from stdin {}").format(
         sql.Identifier(*table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL("(format binary)" if types else ""),
+        sql.SQL("(format binary)" if types is not None else ""),
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        if types:
-            copy.set_types(types)
+        if types is not None:
+            copy.set_types(list(types))
         for row in rows:
             copy.write_row(row)
 
@@ -217,8 +240,17 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     units, closure = _unit_rows(catalog)
     yield (
         "units",
-        ("unit_id", "authority_id", "unit_name", "unit_kind", "parent_unit_id", "is_group", "sort_no")
-        + ("valid_from", "valid_to"),
+        (
+            "unit_id",
+            "authority_id",
+            "unit_name",
+            "unit_kind",
+            "parent_unit_id",
+            "is_group",
+            "sort_no",
+            "valid_from",
+            "valid_to",
+        ),
         units,
     )
     yield "unit_closure", ("unit_id", "group_id", "depth"), closure
@@ -237,11 +269,29 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     )
     yield (
         "indicators",
-        ("indicator_id", "form_id", "indicator_name", "label_path", "unit_of_measure", "measure_kind")
-        + ("counting_rule", "counting_rule_source", "sort_no"),
+        (
+            "indicator_id",
+            "form_id",
+            "indicator_name",
+            "label_path",
+            "unit_of_measure",
+            "measure_kind",
+            "counting_rule",
+            "counting_rule_source",
+            "sort_no",
+        ),
         [
-            (f"{form.form_id}.{item.indicator_id}", form.form_id, item.caption, item.label_path)
-            + (item.unit_of_measure, item.measure_kind, item.counting_rule, item.counting_rule_source, number)
+            (
+                f"{form.form_id}.{item.indicator_id}",
+                form.form_id,
+                item.caption,
+                item.label_path,
+                item.unit_of_measure,
+                item.measure_kind,
+                item.counting_rule,
+                item.counting_rule_source,
+                number,
+            )
             for form in catalog.forms
             for number, item in enumerate(form.indicators)
         ],
@@ -280,12 +330,29 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     )
     yield (
         "scoreboard_items",
-        ("scoreboard_id", "item_id", "item_name", "sort_no", "indicator_id", "metric_id", "better", "points_top")
-        + ("points_bottom",),
+        (
+            "scoreboard_id",
+            "item_id",
+            "item_name",
+            "sort_no",
+            "indicator_id",
+            "metric_id",
+            "better",
+            "points_top",
+            "points_bottom",
+        ),
         [
-            (board.scoreboard_id, item.item_id, item.name, number)
-            + (".".join(resolve(item.indicator, board.form)) if item.indicator else None, item.metric, item.better)
-            + (item.points.top, item.points.bottom)
+            (
+                board.scoreboard_id,
+                item.item_id,
+                item.name,
+                number,
+                ".".join(resolve(item.indicator, board.form)) if item.indicator else None,
+                item.metric,
+                item.better,
+                item.points.top,
+                item.points.bottom,
+            )
             for board in catalog.scoreboards
             for number, item in enumerate(board.items)
         ],
@@ -297,8 +364,7 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
             (board.scoreboard_id, unit.unit_id)
             for board in catalog.scoreboards
             for unit in catalog.expected_units(catalog.form_by_id[board.form])
-            if unit.unit_id not in board.excluded_units
-            and (not board.unit_kinds or unit.kind in board.unit_kinds)
+            if unit.unit_id not in board.excluded_units and (not board.unit_kinds or unit.kind in board.unit_kinds)
         ],
     )
 
@@ -310,8 +376,17 @@ def _unit_rows(catalog: Catalog) -> tuple[list[tuple[Any, ...]], list[tuple[Any,
     def walk(unit: Unit, authority_id: str, above: list[str]) -> None:
         parent = above[-1] if above else None
         units.append(
-            (unit.unit_id, authority_id, unit.name, unit.kind, parent, bool(unit.members), len(units))
-            + (unit.valid_from, unit.valid_to)
+            (
+                unit.unit_id,
+                authority_id,
+                unit.name,
+                unit.kind,
+                parent,
+                bool(unit.members),
+                len(units),
+                unit.valid_from,
+                unit.valid_to,
+            )
         )
         path = [*above, unit.unit_id]
         closure.extend((unit.unit_id, group, depth) for depth, group in enumerate(reversed(path)))
