@@ -18,7 +18,7 @@ class NewFilesTrigger(BaseEventTrigger):
     What is there when watching begins is left to the DAG's time schedule.
     """
 
-    def __init__(self, landing: str, seconds: float = 3.0) -> None:
+    def __init__(self, landing: str, seconds: float = 2.0) -> None:
         super().__init__()
         self.landing = landing
         self.seconds = seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from enforcement_reporting.catalog import CatalogError
 from enforcement_reporting.local import stack
 from enforcement_reporting.local.airflow import AirflowError
 from enforcement_reporting.local.postgres import LocalServerError
@@ -23,7 +24,7 @@ def main() -> int:
     command = parser.parse_args().command
     try:
         commands[command](Settings.from_environment())
-    except (AirflowError, LocalServerError, stack.StackError) as error:
+    except (AirflowError, CatalogError, LocalServerError, stack.StackError) as error:
         stack.console.print(str(error), markup=False)
         return 1
     except KeyboardInterrupt:

@@ -21,6 +21,8 @@ from typing import TypeVar
 import fsspec
 from rich.console import Console
 
+from enforcement_reporting.catalog import LandingPlace, load_catalog
+from enforcement_reporting.intake import place_url
 from enforcement_reporting.local.airflow import (
     AirflowError,
     DagRun,
@@ -37,6 +39,7 @@ T = TypeVar("T")
 
 INTAKE = "intake_submissions"
 
+_POLICIES = {"collect": "checked, wrong ones returned", "archive": "taken as printed, findings beside"}
 _START_SECONDS = 180
 _POLL_SECONDS = 0.5
 
@@ -56,11 +59,7 @@ def run(settings: Settings, seconds: float = 900) -> None:
     since = datetime.now(UTC)
     with _one_at_a_time(settings.state), _stop_on_signal():
         landed = land_examples(settings)
-        console.print(
-            f"landed {landed} example workbooks in {settings.landing}/archive"
-            if landed
-            else f"the example workbooks are in {settings.landing}/archive already: nothing new to land"
-        )
+        console.print(f"landed {landed} example workbooks" if landed else "the example workbooks are landed already")
         with _running(settings) as (running, server, airflow, client):
             intake = _intake_run(client, airflow, since, deadline)
             _follow(client, airflow, intake, deadline)
@@ -79,7 +78,7 @@ def run(settings: Settings, seconds: float = 900) -> None:
 def up(settings: Settings) -> None:
     """Start everything, leave it running, and say where it is."""
     with _one_at_a_time(settings.state):
-        _landing(settings)
+        _landing_places(settings)
         if _usable(settings.state) is None:
             with _server(settings) as (running, server, users):
                 _, client = _start(running, server, users, stays=True)
@@ -131,14 +130,14 @@ def status(settings: Settings) -> None:
         )
     else:
         console.print("Warehouse        not running")
-    console.print(f"Drop workbooks   {settings.landing}/collect (checked, wrong ones returned)")
-    console.print(f"                 {settings.landing}/archive (taken as printed, findings beside)")
+    for place in _landing_places(settings):
+        console.print(f"Drop workbooks   {place_url(settings, place)} ({_POLICIES[place.policy]})")
     if airflow or server:
         console.print("Stop             make down")
 
 
 def land_examples(settings: Settings) -> int:
-    """Build the example workbooks and put those that are not there yet under ``archive``; return how many were new.
+    """Build the example workbooks and land those that do not wait already as archive material; return how many.
 
     Each arrives complete: it is written under a name that begins with a dot, which nobody takes in, and then renamed.
     """
@@ -148,25 +147,29 @@ def land_examples(settings: Settings) -> int:
     outcome = subprocess.run(build, check=False, capture_output=True, text=True)
     if outcome.returncode:
         raise StackError(f"the example workbooks could not be built:\n{outcome.stderr.strip()}")
-    filesystem, root = _landing(settings)
+    archive = next((place for place in _landing_places(settings) if place.policy == "archive"), None)
+    if archive is None:
+        raise StackError(f"{settings.definitions}/catalog/landing.yaml has no place with policy archive")
+    filesystem, root = fsspec.core.url_to_fs(place_url(settings, archive))
     landed = 0
     for workbook in sorted(built.glob("*.xlsx")):
-        target = f"{root}/archive/{workbook.name}"
+        target = f"{root}/{workbook.name}"
         if filesystem.exists(target) and filesystem.cat_file(target) == workbook.read_bytes():
             continue
-        on_its_way = f"{root}/archive/.{workbook.name}"
+        on_its_way = f"{root}/.{workbook.name}"
         filesystem.put_file(str(workbook), on_its_way)
         filesystem.mv(on_its_way, target)
         landed += 1
     return landed
 
 
-def _landing(settings: Settings) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return the landing place, with a folder for each policy."""
-    filesystem, root = fsspec.core.url_to_fs(settings.landing)
-    for policy in ("archive", "collect"):
-        filesystem.makedirs(f"{root}/{policy}", exist_ok=True)
-    return filesystem, root
+def _landing_places(settings: Settings) -> tuple[LandingPlace, ...]:
+    """Return the places where submissions arrive, each of them there."""
+    places = load_catalog(settings.definitions).landing.places
+    for place in places:
+        filesystem, root = fsspec.core.url_to_fs(place_url(settings, place))
+        filesystem.makedirs(root, exist_ok=True)
+    return places
 
 
 @contextmanager

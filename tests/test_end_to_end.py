@@ -1,0 +1,130 @@
+"""The README's command, as a newcomer gives it: real PostgreSQL, real Airflow, its scheduler at work.
+
+The tests build on one another, in this order, on one state folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import settings_for
+
+from enforcement_reporting import intake
+from enforcement_reporting.local.postgres import WAREHOUSE, find_server, local_warehouse
+from enforcement_reporting.settings import PROJECT_ROOT, Settings
+from enforcement_reporting.warehouse import connect
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("end_to_end")
+    yield folder
+    local(folder, "down")
+
+
+def local(state: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the local stack to its end."""
+    process = start(state, command)
+    output, _ = process.communicate(timeout=600)
+    return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+
+def start(state: Path, command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "enforcement_reporting.local", command],
+        env={**os.environ, "ENFORCEMENT_STATE": str(state)},
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until(question: Callable[[], object], seconds: float, what: str) -> object:
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+    return answer
+
+
+def counts(settings: Settings) -> tuple[int, ...]:
+    with local_warehouse(settings) as warehouse, connect(warehouse) as connection:
+        row = connection.execute(
+            "select (select count(*) from marts.fct_files where outcome = 'taken_in'),"
+            " (select count(*) from marts.fct_submissions where row_role is not null),"
+            " (select count(*) from intake.observations), (select count(*) from marts.fct_indicator_values),"
+            " (select count(*) from marts.fct_findings)"
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+PUBLISHED = (4, 92, 1123, 190 + 39 + 756 + 110, 11)
+
+
+def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_middle_of_a_load(state: Path) -> None:
+    settings = settings_for(state)
+    with local_warehouse(settings) as warehouse:
+        intake.prepare(warehouse)
+        with connect(warehouse) as blocker, connect(warehouse) as watcher:
+            watcher.autocommit = True
+            # The load writes a file's submissions, comes to its observations, and waits here.
+            blocker.execute("lock table intake.observations in access exclusive mode")
+            run = start(state, "run")
+            waiting = (
+                "select split_part(application_name, ' ', 2)::int from pg_stat_activity"
+                " where wait_event_type = 'Lock' and application_name like 'enforcement-reporting %'"
+            )
+            row = until(lambda: watcher.execute(waiting).fetchone(), 180, "the load has come to the observations")
+            assert isinstance(row, tuple)
+            os.kill(row[0], signal.SIGKILL)
+            blocker.rollback()
+        output, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, output
+    assert "failed try 1, will be tried again" in output
+    assert "扫码率填报 33.9%" in output and "Data Docs" in output
+    assert counts(settings) == PUBLISHED
+    assert find_server(state) is None, "what the run had started is stopped"
+
+
+def test_a_second_run_does_nothing_twice_and_says_so(state: Path) -> None:
+    done = local(state, "run")
+    assert done.returncode == 0, done.stdout
+    assert "nothing was done twice" in done.stdout
+    assert counts(settings_for(state)) == PUBLISHED
+
+
+def test_a_workbook_dropped_while_it_is_up_is_in_the_marts_within_a_minute(state: Path, tmp_path: Path) -> None:
+    settings = settings_for(state)
+    assert local(state, "up").returncode == 0
+    workbook = next((state / "examples").glob("驻马店*.xlsx"))
+    changed = tmp_path / "更正.xlsx"
+    shutil.copy(workbook, changed)
+    with changed.open("ab") as file:
+        file.write(b"\0")  # other bytes, the same figures: a revision
+    inbox = Path(settings.landing) / "inbox"
+    server = find_server(state)
+    assert server is not None
+
+    def revisions() -> tuple[int, ...] | None:
+        with psycopg.connect(server.reader_url()) as reader:
+            return reader.execute(
+                "select count(*) from marts.fct_submissions where form_id = 'zhumadian_score' and revision = 2"
+            ).fetchone()
+
+    assert revisions() == (0,)
+    shutil.copy(changed, inbox / ".更正.xlsx")
+    (inbox / ".更正.xlsx").rename(inbox / "驻马店市2020年1-6月更正.xlsx")
+    until(lambda: revisions() == (10,), 60, f"the revision is in the marts of {WAREHOUSE}")
+    assert local(state, "down").returncode == 0
+    assert find_server(state) is None
