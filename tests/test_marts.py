@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,8 +17,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import new_database, settings_for
 
+from conftest import new_database, settings_for
 from enforcement_reporting import marts
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.settings import Settings
@@ -59,7 +60,7 @@ insert into catalog.scoreboards values ('board', 'f', '执法评比');
 insert into catalog.scoreboard_items values
     ('board', 'checks', '检查', 1, 'f.checks', null, 'higher', 10, 0),
     ('board', 'rate', '立案率', 2, null, 'case_rate', 'higher', 10, 0);
-insert into catalog.scoreboard_units values ('board', 'a'), ('board', 'b'), ('board', 'c'), ('board', 'd');
+insert into catalog.scoreboard_units select 'board', unit_id from catalog.units where not is_group;
 insert into catalog.periods
 select form_id, '2025-0' || m, make_date(2025, m, 1), make_date(2025, m + 1, 1) - 1, '2025-01-01', '2025年' || m || '月'
 from catalog.forms cross join generate_series(1, 3) as m;
@@ -198,7 +199,7 @@ def story(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathF
         source.submit("a", FEBRUARY, "accepted", checks="5", cases="2")
         build("first")
 
-        # February goes on: a revision that is returned, one that counts, one not checked yet; a form that another needs.
+        # February goes on: a revision that is returned, one that counts, one not checked yet; and the plan.
         returned = source.submit("a", FEBRUARY, "returned", day=3, checks="500", cases="2")
         source.find(
             "n1", source.files, "error", returned, authority_id="au", form_id="f", unit_id="a", period_id=FEBRUARY
@@ -319,8 +320,9 @@ def test_what_does_not_apply_to_a_kind_of_unit_is_not_expected_of_it(story: Stor
     assert (group["value"], group["reported_units"], group["expected_units"], group["is_complete"]) == (4, 1, 1, True)
 
 
-def test_a_unit_owes_nothing_after_its_end(story: Story) -> None:
+def test_a_unit_is_neither_expected_nor_ranked_after_its_end(story: Story) -> None:
     assert not rows(story.after["second"], "fct_metric_values", unit_id="gone")
+    assert not rows(story.after["second"], "fct_rankings", unit_id="gone")
 
 
 def test_a_metric_over_two_forms_follows_both(story: Story) -> None:
@@ -414,6 +416,13 @@ def test_every_mart_and_column_is_described_with_its_grain_and_owner(story: Stor
     assert sorted(described) == list(marts.MARTS)
     assert all("粒度：" in text for text in described.values())
     assert not bare
+    manifest = json.loads((story.settings.state / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    owned = {
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["meta"].get("owner") and node["contract"]["enforced"]
+    }
+    assert sorted(owned) == list(marts.MARTS)
 
 
 def export(story: Story, mart: str, where: dict[str, str], file_format: Any = "csv") -> str:
@@ -459,6 +468,10 @@ def test_export_says_which_marts_and_columns_there_are(story: Story) -> None:
         export(story, "dim_unit", {"unit": "a"})
 
 
+def test_the_unit_tests_of_the_dbt_project_pass(story: Story) -> None:
+    assert marts.run_dbt(story.settings, ["test", "--select", "test_type:unit"])["tests"] > 5
+
+
 def test_a_mart_that_cannot_be_built_is_named_and_nothing_is_forgotten(story: Story) -> None:
     with autocommit(story.settings) as connection:
         source = Source(connection, files=100)
@@ -470,3 +483,12 @@ def test_a_mart_that_cannot_be_built_is_named_and_nothing_is_forgotten(story: St
         connection.execute("update intake.observations set cell_state = 'value' where submission_id = 's101'")
     assert marts.build(story.settings)["built"]
     assert one(everything(story.settings), "fct_indicator_values", period_id=MARCH)["stated_value"] == 1
+
+
+def test_two_builds_at_once_do_the_work_once(story: Story) -> None:
+    with autocommit(story.settings) as connection:
+        Source(connection, files=200).submit("b", MARCH, "accepted", checks="2")
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(marts.build, [story.settings] * 2))
+    assert sorted(outcome["built"] for outcome in outcomes) == [False, True]
+    assert len(rows(everything(story.settings), "fct_indicator_values", period_id=MARCH)) == 2

@@ -32,14 +32,11 @@ _BUILD_LOCK = 0x6D61727473  # "marts", the key of the advisory lock
 _GRAIN_TEST = "grain_is_unique"
 _ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time in a process
 
-# Views and the dimensions of the catalog change only with the definitions, and the logic that unit tests check with the
-# project: a build on the same definitions leaves them alone.
+# What unit tests check changes with the project only: they belong to its own tests, not to every build. Views and the
+# dimensions of the catalog change with the definitions only: a build on the same definitions leaves them alone.
+_BUILD = ["build", "--exclude-resource-type", "unit_test"]
 _EVERYTHING = ["--full-refresh"]
-_WHAT_SUBMISSIONS_CHANGE = [
-    *("--select", "config.materialized:incremental"),
-    *("--exclude-resource-type", "unit_test"),
-    "--no-write-json",
-]
+_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental", "--no-write-json"]
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
@@ -79,7 +76,7 @@ def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
         log.info("marts: computing %s", f"everything: {reason}" if reason else f"what {claimed} changes touch")
         if reason:  # until this is done, nothing less will do
             connection.execute("update catalog.state set built_with_sha256 = null")
-        outcome = _run_dbt(settings, ["build", *(_EVERYTHING if reason else _WHAT_SUBMISSIONS_CHANGE)])
+        outcome = run_dbt(settings, [*_BUILD, *(_EVERYTHING if reason else _WHAT_SUBMISSIONS_CHANGE)])
         with connection.transaction():
             connection.execute("delete from intake.touched where build_id = %s", [build_id])
             if reason:
@@ -88,7 +85,9 @@ def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
     return {"built": True, "full_refresh": bool(reason), **outcome}
 
 
-def export(settings: Settings, mart: str, where: Mapping[str, str], format: Literal["csv", "json"], out: TextIO) -> int:
+def export(
+    settings: Settings, mart: str, where: Mapping[str, str], file_format: Literal["csv", "json"], out: TextIO
+) -> int:
     """Write the rows of a mart to ``out``, ordered by its grain; return how many there were.
 
     Numbers keep every digit they have in the warehouse. ``where`` keeps the rows whose columns read exactly so. In
@@ -107,7 +106,7 @@ def export(settings: Settings, mart: str, where: Mapping[str, str], format: Lite
             raise ValueError(f"mart {mart} has no column {unknown[0]!r}; there are {', '.join(columns)}")
         rows = sql.SQL("select {} from {} where {} order by {}").format(
             sql.SQL(", ").join(
-                _as_csv(column, data_type) if format == "csv" else sql.Identifier(column)
+                _as_csv(column, data_type) if file_format == "csv" else sql.Identifier(column)
                 for column, data_type in columns.items()
             ),
             sql.Identifier(_SCHEMA, mart),
@@ -123,12 +122,55 @@ def export(settings: Settings, mart: str, where: Mapping[str, str], format: Lite
                 for column in _grains(settings.dbt_project).get(mart) or columns
             ),
         )
-        match format:
+        match file_format:
             case "csv":
                 return _write_csv(connection, rows, out)
             case "json":
                 return _write_json(connection, rows, out)
-        raise ValueError(f"no format {format!r}; there are csv and json")
+        raise ValueError(f"no format {file_format!r}; there are csv and json")
+
+
+def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
+    """Run a dbt command in this process; return how many models and tests ran, and what they warned of.
+
+    It writes under the state folder only, and nothing to standard output. Raises MartsError.
+    """
+    from dbt.artifacts.schemas.results import NodeStatus
+    from dbt.cli.main import dbtRunner
+
+    state = settings.state / "dbt"
+    state.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with _ONE_DBT, _environment(_profile_variables(settings)):
+        outcome = dbtRunner(callbacks=[_log_event]).invoke(
+            [
+                "--quiet",
+                "--no-use-colors",
+                "--no-version-check",
+                *("--log-level", "none"),
+                *("--log-path", str(state / "logs")),
+                *arguments,
+                *("--project-dir", str(settings.dbt_project)),
+                *("--profiles-dir", str(settings.dbt_project)),
+                *("--target-path", str(state / "target")),
+            ]
+        )
+    if outcome.exception:
+        raise MartsError(f"dbt did not start: {_one_line(outcome.exception)}") from outcome.exception
+    results = list(getattr(outcome.result, "results", []))
+    failed = [result for result in results if result.status in (NodeStatus.Error, NodeStatus.Fail)]
+    if failed or not outcome.success:
+        reasons = [f"{result.node.name}: {_one_line(result.message)}" for result in failed] or ["dbt gave no reason"]
+        raise MartsError(f"dbt {arguments[0]} failed:\n" + "\n".join(f"  {reason}" for reason in reasons))
+    tests = [result for result in results if "test" in result.node.resource_type]
+    return {
+        "models": len(results) - len(tests),
+        "tests": len(tests),
+        "warnings": [
+            f"{result.node.name}: {_one_line(result.message)}" for result in results if result.status == NodeStatus.Warn
+        ],
+        "seconds": round(time.monotonic() - started, 2),
+    }
 
 
 def _write_csv(connection: psycopg.Connection, rows: sql.Composed, out: TextIO) -> int:
@@ -219,46 +261,6 @@ def _connect(settings: Settings) -> psycopg.Connection:
     connection = connect(settings)
     connection.autocommit = True
     return connection
-
-
-def _run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
-    """Run dbt in this process; return how many models and tests ran, and what they warned of."""
-    from dbt.artifacts.schemas.results import NodeStatus
-    from dbt.cli.main import dbtRunner
-
-    state = settings.state / "dbt"
-    state.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    with _ONE_DBT, _environment(_profile_variables(settings)):
-        outcome = dbtRunner(callbacks=[_log_event]).invoke(
-            [
-                "--quiet",
-                "--no-use-colors",
-                "--no-version-check",
-                *("--log-level", "none"),
-                *("--log-path", str(state / "logs")),
-                *arguments,
-                *("--project-dir", str(settings.dbt_project)),
-                *("--profiles-dir", str(settings.dbt_project)),
-                *("--target-path", str(state / "target")),
-            ]
-        )
-    if outcome.exception:
-        raise MartsError(f"dbt did not start: {_one_line(outcome.exception)}") from outcome.exception
-    results = list(getattr(outcome.result, "results", []))
-    failed = [result for result in results if result.status in (NodeStatus.Error, NodeStatus.Fail)]
-    if failed or not outcome.success:
-        reasons = [f"{result.node.name}: {_one_line(result.message)}" for result in failed]
-        raise MartsError("the marts could not be built:\n" + "\n".join(f"  {reason}" for reason in reasons))
-    tests = [result for result in results if "test" in result.node.resource_type]
-    return {
-        "models": len(results) - len(tests),
-        "tests": len(tests),
-        "warnings": [
-            f"{result.node.name}: {_one_line(result.message)}" for result in results if result.status == NodeStatus.Warn
-        ],
-        "seconds": round(time.monotonic() - started, 2),
-    }
 
 
 def _profile_variables(settings: Settings) -> dict[str, str]:

@@ -1,7 +1,7 @@
 with
 
-periods_with_figures as (
-    select * from {{ ref('int_periods_with_figures') }}
+units_of_periods as (
+    select * from {{ ref('int_units_matched_to_periods') }}
 ),
 
 scoreboards as (
@@ -37,7 +37,7 @@ final as (
         scoreboards.scoreboard_id,
         scoreboards.scoreboard_name,
         scoreboards.form_id,
-        periods_with_figures.period_id,
+        units_of_periods.period_id,
         scoreboard_units.unit_id,
         scoreboard_items.item_id,
         scoreboard_items.item_name,
@@ -46,21 +46,24 @@ final as (
         scoreboard_items.points_bottom,
         coalesce(indicator_values.stated_value, metric_values.value) as value
     from scoreboards
-    inner join periods_with_figures on scoreboards.form_id = periods_with_figures.form_id
-    inner join scoreboard_units on scoreboards.scoreboard_id = scoreboard_units.scoreboard_id
+    inner join units_of_periods on scoreboards.form_id = units_of_periods.form_id
+    inner join scoreboard_units
+        on
+            scoreboards.scoreboard_id = scoreboard_units.scoreboard_id
+            and units_of_periods.unit_id = scoreboard_units.unit_id
     inner join scoreboard_items on scoreboards.scoreboard_id = scoreboard_items.scoreboard_id
     left join indicators on scoreboard_items.indicator_id = indicators.indicator_id
     left join indicator_values
         on
             indicators.form_id = indicator_values.form_id
-            and periods_with_figures.period_id = indicator_values.period_id
+            and units_of_periods.period_id = indicator_values.period_id
             and scoreboard_units.unit_id = indicator_values.unit_id
             and indicators.indicator_id = indicator_values.indicator_id
     left join metrics on scoreboard_items.metric_id = metrics.metric_id
     left join metric_values
         on
             metrics.form_id = metric_values.form_id
-            and periods_with_figures.period_id = metric_values.period_id
+            and units_of_periods.period_id = metric_values.period_id
             and scoreboard_units.unit_id = metric_values.unit_id
             and metrics.metric_id = metric_values.metric_id
 )

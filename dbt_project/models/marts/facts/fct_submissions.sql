@@ -13,10 +13,6 @@ submissions as (
     select * from {{ ref('int_submissions_ranked_by_revision') }}
 ),
 
-all_submissions as (
-    select * from {{ ref('stg_intake__submissions') }}
-),
-
 files as (
     select * from {{ ref('stg_intake__files') }}
 ),
@@ -90,14 +86,13 @@ files_without_submission as (
         files.file_name,
         files.received_at,
         files.policy,
-        case when files.outcome = 'duplicate' then 'duplicate' else 'unreadable' end as outcome
+        files.outcome
     from files
-    left join all_submissions on files.file_id = all_submissions.file_id
     {% if is_incremental() %}
     left join {{ this }} as published on 'file-' || files.file_id = published.submission_id
-    where all_submissions.file_id is null and published.submission_id is null
+    where files.outcome != 'taken_in' and published.submission_id is null
     {% else %}
-    where all_submissions.file_id is null
+    where files.outcome != 'taken_in'
     {% endif %}
 ),
 
