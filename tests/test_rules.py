@@ -250,3 +250,19 @@ def test_all_failing_rows_are_found_however_many(warehouse: Settings, tmp_path: 
     with connect(settings) as connection:
         found = found_by_unit(connection)
     assert len(CASES) == 25 and all("fixed_within_found" in found[name] for name in CASES)
+
+
+def test_a_rule_that_changes_is_applied_to_what_was_checked_before(warehouse: Settings, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    intake.prepare(settings)
+    ingest(
+        settings,
+        write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, [("镇街02", 10, 11, -1, "110%", 0, 0, 0)]),
+    )
+    rules = tmp_path / "expectations/testland/hazards.yaml"
+    rules.write_text(
+        rules.read_text(encoding="utf-8").replace("kind: part_whole,", "kind: part_whole, severity: notice,")
+    )
+    checked = check_submissions(settings)
+    assert (checked.submissions, checked.outcomes) == (1, {"accepted": 1})
+    assert check_submissions(settings).submissions == 0

@@ -1,14 +1,15 @@
 """Running the suites on the submissions that have not been checked yet, and judging them by what is found.
 
-What is found depends only on the submissions that are there, not on the order they came in: whenever a form arrives
-that another form's suite looks at, that other form's submission is checked again.
+What is found depends only on the submissions and the rules that are there, not on the order they came in: whenever a
+form arrives that another form's suite looks at, that other form's submission is checked again, and when a form's
+rules change, all its submissions are.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -37,7 +38,7 @@ class Checked:
 
 
 def check_submissions(settings: Settings) -> Checked:
-    """Check every submission that is new or whose partner forms are, and judge it.
+    """Check every submission that is new, or whose partner forms or rules are, and judge it.
 
     A submission under policy ``collect`` is returned where it has an error and questioned where it has a question;
     under ``archive`` everything is accepted as printed. Findings of the suites are replaced, never added to, so
@@ -68,6 +69,7 @@ def check_submissions(settings: Settings) -> Checked:
         with connection.transaction():
             found = _replace_findings(connection, batches, failing)
             outcomes = _judge(connection)
+            _remember_rules(connection, suites)
     for outcome, count in sorted(outcomes.items()):
         log.info("checked: %d submissions %s", count, outcome)
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
@@ -77,7 +79,7 @@ def _marts_due(connection: psycopg.Connection) -> bool:
     return connection.execute("select 1 from intake.touched limit 1").fetchone() is not None
 
 
-def _due(connection: psycopg.Connection, suites: Iterable[Suite]) -> dict[str, int]:
+def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, int]:
     """List the submissions to check in a temporary table ``due``; return how many there are of each form."""
     connection.execute(
         """
@@ -87,6 +89,15 @@ def _due(connection: psycopg.Connection, suites: Iterable[Suite]) -> dict[str, i
         left join quality.verdicts v on v.unit_id = s.unit_id and v.submission_id = s.submission_id
         where v.submission_id is null
         """
+    )
+    connection.execute(
+        """
+        insert into due
+        select s.submission_id, s.unit_id, s.form_id, s.period_id
+        from intake.submissions s
+        where s.form_id = any(%s) and not exists (select from due d where d.submission_id = s.submission_id)
+        """,
+        [_forms_with_other_rules(connection, suites)],
     )
     for suite in suites:
         if suite.partner_forms:
@@ -106,6 +117,21 @@ def _due(connection: psycopg.Connection, suites: Iterable[Suite]) -> dict[str, i
             )
     connection.execute("analyze due")
     return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
+
+
+def _forms_with_other_rules(connection: psycopg.Connection, suites: Iterable[Suite]) -> list[str]:
+    """Return the forms whose rules are not those their submissions were checked with."""
+    now = {suite.form.form_id: suite.sha256 for suite in suites}
+    then = dict(connection.execute("select form_id, sha256 from quality.suites").fetchall())
+    return sorted(form_id for form_id in now.keys() | then.keys() if now.get(form_id) != then.get(form_id))
+
+
+def _remember_rules(connection: psycopg.Connection, suites: Iterable[Suite]) -> None:
+    connection.execute("delete from quality.suites")
+    connection.cursor().executemany(
+        "insert into quality.suites (form_id, sha256) values (%s, %s)",
+        [(suite.form.form_id, suite.sha256) for suite in suites],
+    )
 
 
 def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:

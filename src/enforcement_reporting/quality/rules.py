@@ -145,6 +145,11 @@ class Suite:
     stated_rates: frozenset[Column]
 
     @property
+    def sha256(self) -> str:
+        """Return a digest of what the suite checks; it changes when a rule, or what a rule refers to, does."""
+        return hashlib.sha256(repr(self.checks).encode()).hexdigest()
+
+    @property
     def wide_table(self) -> str:
         """Return the name of the table that holds the form's wide rows while they are checked."""
         return f"wide__{self.form.form_id}"[:63]

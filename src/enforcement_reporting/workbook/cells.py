@@ -1,30 +1,45 @@
 """What a cell says: its state, and the exact number in it.
 
-The text as typed is kept beside the number by the caller; nothing here guesses. Numbers are ``Decimal``; a number that
-a spreadsheet stores as binary floating point is read as the shortest decimal that was typed for it.
+The text as typed is kept beside the number by the caller; nothing here guesses. Numbers are ``Decimal``.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Literal
 
 State = Literal["value", "zero", "blank", "not_applicable", "unreadable"]
 
-# Units of money convert into one another; everything else has to match.
-MONEY = {"元": Decimal(1), "千元": Decimal(1_000), "万元": Decimal(10_000), "亿元": Decimal(100_000_000)}
+# Units of money convert into one another, each worth 10 to this power of 元; everything else has to match.
+MONEY = {"元": 0, "千元": 3, "万元": 4, "百万元": 6, "亿元": 8}
 
-_NUMBER = re.compile(r"([+-]?)(\d{1,18}|\d[\d,]{0,24})?(\.\d{1,10})?(%?)(\D*)")
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
-_DASHES = str.maketrans({"－": "-", "−": "-", "–": "-", "—": "-", "，": ","})
+_LIMIT = Decimal(10) ** 18
+_EXACT = Context(prec=60)
+_NUMBER = re.compile(
+    r"([+-]?)\s*([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]{1,18})?(\.[0-9]{1,15})?\s*(%?)([^0-9]*)"
+)
+
+# Full-width forms become ASCII, spaces and dashes of every kind become one kind, characters without width vanish.
+# What only resembles a digit (①, ²) stays as it is: a footnote mark is no part of the number before it.
+_AS_TYPED: dict[int, str | None] = {
+    **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys(map(ord, "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f"), " "),
+    **dict.fromkeys(map(ord, "\u205f\u3000\t"), " "),
+    **dict.fromkeys(map(ord, "\uff0d\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u2501\u30fc"), "-"),
+    **dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\0"), None),
+}
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A cell's state, and for a number its value in the wanted unit of measure and its printed decimals."""
+    """A cell's state, and for a number its value in the wanted unit of measure and its printed decimals.
+
+    ``decimals`` counts in the wanted unit of measure too: 12.5 万元 wanted in 元 is printed to the thousand, -3.
+    """
 
     state: State
     value: Decimal | None = None
@@ -39,48 +54,61 @@ UNREADABLE = Parsed("unreadable")
 def parse_text(text: str, unit_of_measure: str, written_in: str, not_applicable: frozenset[str]) -> Parsed:
     """Return what a typed text says.
 
-    Tolerates full-width digits, spaces and line breaks anywhere, well-formed thousands separators, a percent sign
-    where percent is wanted, and a unit of measure behind the number. ``written_in`` is the unit the column's header
-    states; a value in another unit of money is converted.
+    Tolerates full-width digits, spaces and line breaks around the number, thousands separated by commas or spaces, a
+    percent sign where percent is wanted, and a unit of measure behind the number. Digits parted in any other way are
+    two numbers, and two numbers are unreadable. ``written_in`` is the unit the column's header states; a value in
+    another unit of money is converted.
     """
-    compact = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
-    if not compact:
+    typed = text.translate(_AS_TYPED).strip()
+    if not typed:
         return BLANK
-    if compact in not_applicable or text.strip() in not_applicable:
+    if _mark(typed) in _marks(not_applicable):
         return NOT_APPLICABLE
-    match = _NUMBER.fullmatch(compact.translate(_DASHES))
+    match = _NUMBER.fullmatch(typed)
     if match is None:
         return UNREADABLE
     sign, whole, fraction, percent, suffix = match.groups(default="")
     if not whole and not fraction:
         return UNREADABLE
-    if "," in whole and not _GROUPED.fullmatch(whole):
-        return UNREADABLE
     if percent and unit_of_measure != "%":
         return UNREADABLE
-    if suffix:
-        if percent or conversion(suffix, unit_of_measure) is None:
+    if suffix := re.sub(r"\s", "", suffix):
+        if percent or power_of_ten(suffix, unit_of_measure) is None:
             return UNREADABLE
         written_in = suffix
-    return parse_number(Decimal(f"{sign}{whole.replace(',', '') or '0'}{fraction}"), unit_of_measure, written_in)
+    digits = re.sub("[, ]", "", whole)
+    return parse_number(Decimal(f"{sign}{digits or '0'}{fraction}"), unit_of_measure, written_in)
 
 
 def parse_number(number: Decimal, unit_of_measure: str, written_in: str) -> Parsed:
     """Return a number in the wanted unit of measure; its decimals are those it was written with."""
-    factor = conversion(written_in, unit_of_measure)
-    if factor is None or not number.is_finite():
+    power = power_of_ten(written_in, unit_of_measure)
+    if power is None or not number.is_finite() or abs(number) >= _LIMIT:
         return UNREADABLE
     exponent = number.as_tuple().exponent
-    decimals = max(0, -exponent) if isinstance(exponent, int) else 0
-    if factor != 1:
-        number *= factor
-    return Parsed("value" if number else "zero", number, decimals)
+    decimals = max(0, -exponent) - power if isinstance(exponent, int) else 0
+    if not number:
+        return Parsed("zero", Decimal(0), decimals)
+    number = number.scaleb(power, _EXACT)
+    if number == number.to_integral_value(context=_EXACT) and decimals <= 0:
+        number = number.quantize(Decimal(1), context=_EXACT)
+    return Parsed("value", number, decimals)
 
 
-def conversion(written_in: str, wanted: str) -> Decimal | None:
-    """Return the factor from one unit of measure into another, or None where there is none."""
+def power_of_ten(written_in: str, wanted: str) -> int | None:
+    """Return the power of ten that turns one unit of measure into another, or None where there is none."""
     if written_in == wanted or not written_in:
-        return Decimal(1)
+        return 0
     if written_in in MONEY and wanted in MONEY:
-        return MONEY[written_in] / MONEY[wanted]
+        return MONEY[written_in] - MONEY[wanted]
     return None
+
+
+@lru_cache(maxsize=256)
+def _marks(marks: Iterable[str]) -> frozenset[str]:
+    return frozenset(_mark(mark.translate(_AS_TYPED)) for mark in marks)
+
+
+def _mark(typed: str) -> str:
+    """Return a mark for comparison; a dash may be drawn with one stroke or several."""
+    return re.sub("-+", "-", re.sub(r"\s", "", typed))

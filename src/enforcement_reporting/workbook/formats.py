@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
-import io
 import re
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from xml.etree import ElementTree
 
-import openpyxl
+# The formats that are known by number alone.
+_BUILT_IN = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
+_BUILT_IN |= {37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00"}
+
+_DECORATION = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.')
+_FIXED = re.compile(r"[#,]*0+(?:\.(0+))?(%?)")
+_TOO_LARGE_TO_SHOW = 1e15
 
 
-def shown_percentages(content: bytes) -> dict[tuple[str, str], str]:
-    """Return, by (sheet, address), the text of every number that is shown as a percentage."""
-    workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    shown = {}
+@dataclass(frozen=True)
+class NumberFormat:
+    """A format with a fixed number of decimals."""
+
+    percent: bool
+    decimals: int
+
+    def show(self, number: float) -> str | None:
+        """Return a number as the sheet shows it, rounded half-up as spreadsheets do."""
+        if not abs(number) < _TOO_LARGE_TO_SHOW:
+            return None
+        exact = Decimal(f"{number:.15g}") * (100 if self.percent else 1)
+        shown = exact.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP)
+        return f"{shown:f}%" if self.percent else f"{shown:f}"
+
+
+def number_formats(styles: bytes) -> dict[int, NumberFormat]:
+    """Return the cell styles, by their number, whose format fixes the decimals that are shown.
+
+    Formats that this module does not understand are left out: their numbers are read as they are stored.
+    """
     try:
-        for sheet in workbook.worksheets:
-            for row in sheet.iter_rows():
-                for cell in row:
-                    if isinstance(cell.value, int | float) and "%" in (cell.number_format or ""):
-                        shown[sheet.title, cell.coordinate] = _percentage(cell.value, cell.number_format)
-    finally:
-        workbook.close()
-    return shown
+        tree = ElementTree.fromstring(styles)
+    except (ElementTree.ParseError, ValueError):
+        return {}
+    codes = dict(_BUILT_IN)
+    cell_styles: list[str] = []
+    for section in tree:
+        match section.tag.rpartition("}")[2]:
+            case "numFmts":
+                codes |= {_number(item.get("numFmtId")): item.get("formatCode", "") for item in section}
+            case "cellXfs":
+                cell_styles = [item.get("numFmtId", "") for item in section]
+    found = {}
+    for style, format_id in enumerate(cell_styles):
+        if number_format := _parse(codes.get(_number(format_id), "")):
+            found[style] = number_format
+    return found
 
 
-def _percentage(value: float, number_format: str) -> str:
-    """Return a number as its percentage format shows it, rounded half-up as spreadsheets do."""
-    decimals = re.search(r"\.(0+)", number_format.split(";")[0])
-    places = len(decimals[1]) if decimals else 0
-    exact = Decimal(repr(value)) * 100
-    return f"{exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)}%"
+def _parse(code: str) -> NumberFormat | None:
+    match = _FIXED.fullmatch(_DECORATION.sub("", code.split(";")[0]).strip())
+    return NumberFormat(percent=bool(match[2]), decimals=min(len(match[1] or ""), 15)) if match else None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else -1

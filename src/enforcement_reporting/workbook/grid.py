@@ -1,54 +1,48 @@
-"""Opening a workbook that nobody vouches for, as grids of cells.
+"""A workbook's sheets as grids of cells, with the sheet's own addresses.
 
-A workbook is hostile until it is read. The zip container is inflated here first, within fixed bounds, and the sheets'
-XML is searched for what the fast reader does not tell: cells far outside the table (which would make it allocate the
-whole rectangle), formulas without a saved value, and error values.
+The cells come from a fast reader that allocates the whole rectangle from the first cell to the last and shows some
+cells as blank that are not. Each sheet's XML is therefore searched first: for its extent, for formulas without a saved
+value, for error values, and for number formats that change what a number says.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Iterable
+from array import array
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
-from xml.etree import ElementTree
 
-from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
+from python_calamine import CalamineError, CalamineWorkbook
 
-MAX_FILE_BYTES = 30_000_000
-MAX_INFLATED_BYTES = 60_000_000
-MAX_PARTS = 2_000
-MAX_SHEETS = 100
+from enforcement_reporting.workbook.formats import NumberFormat, number_formats
+from enforcement_reporting.workbook.package import (
+    MAX_FILE_BYTES,
+    Package,
+    Sheet,
+    UnreadableWorkbook,
+    open_package,
+    packed,
+)
+
 MAX_CELLS = 500_000
-MAX_TEXT = 2_000
+MAX_MERGED = 50_000
+MAX_TEXT_BYTES = 100_000_000  # of all cells together, each with its own copy of a shared text
+MAX_CELL_CHARACTERS = 2_000
 
-Cell = str | float | bool | date | datetime | time | timedelta
+Cell = str | int | float | bool | date | datetime | time | timedelta
 
-_ADDRESS = re.compile(rb"""\sr\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
-_FORMULA_CELL = re.compile(
-    rb"""<(?:\w+:)?c\b[^>]*?\sr\s*=\s*["']([A-Z]{1,3}\d{1,7})["'][^>]*>\s*"""
-    rb"""<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
-)
-_ERROR_CELL = re.compile(
-    rb"""<(?:\w+:)?c\b(?=[^>]*\st\s*=\s*["']e["'])[^>]*?\sr\s*=\s*["']([A-Z]{1,3}\d{1,7})["'][^>]*>.*?"""
-    rb"""<(?:\w+:)?v>([^<]*)</(?:\w+:)?v>""",
-    re.DOTALL,
-)
-_XML = (".xml", ".rels")
-_COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-
-
-class UnreadableWorkbook(Exception):
-    """A file that cannot be read as a workbook. ``reason`` is for the clerk, ``str()`` for the log."""
-
-    def __init__(self, reason: str, log: str) -> None:
-        super().__init__(log)
-        self.reason = reason
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Cell",
+    "Grid",
+    "OpenedWorkbook",
+    "UnreadableWorkbook",
+    "as_text",
+    "open_workbook",
+    "read_grids",
+]
 
 
 @dataclass
@@ -56,8 +50,8 @@ class Grid:
     """One sheet: cells as rows of values ('' where blank), with the sheet's own coordinates.
 
     ``rows[r][c]`` is the cell in row ``top + r`` and column ``left + c``, counted from 0. ``spans`` maps the first
-    cell of a merged range to its last, in the same relative coordinates. ``without_value`` holds the addresses of
-    formulas that were saved without a result, ``errors`` those of error values such as #DIV/0!.
+    cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
+    that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
     """
 
     name: str
@@ -67,14 +61,11 @@ class Grid:
     spans: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     without_value: frozenset[str] = frozenset()
     errors: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, NumberFormat] = field(default_factory=dict)
 
     def address(self, row: int, column: int) -> str:
         """Return the cell's address as people know it, such as B7."""
         return f"{column_letters(self.left + column)}{self.top + row + 1}"
-
-    def text(self, row: int, column: int) -> str:
-        """Return the cell as text: numbers as they were typed."""
-        return as_text(self.rows[row][column])
 
     @property
     def is_empty(self) -> bool:
@@ -82,12 +73,208 @@ class Grid:
         return not any(cell != "" for row in self.rows for cell in row)
 
 
+@dataclass
+class OpenedWorkbook:
+    """The sheets that people see, the names of those that are hidden, and whether there are macros (never run)."""
+
+    grids: list[Grid]
+    hidden: list[str]
+    has_macros: bool
+
+
+def read_grids(content: bytes) -> list[Grid]:
+    """Return the visible sheets of an .xlsx or .xlsm workbook; see open_workbook."""
+    return open_workbook(content).grids
+
+
+def open_workbook(content: bytes) -> OpenedWorkbook:
+    """Return what there is to read in the bytes of an .xlsx or .xlsm workbook.
+
+    Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or damaged, or exceed the bounds; memory
+    stays within a small multiple of the bounds whatever the bytes say.
+    """
+    package = open_package(content)
+    formats = number_formats(package.styles)
+    scans: list[_Scan] = []
+    for sheet in package.sheets:
+        scans.append(_Scan(sheet, formats))
+        if sum(scan.extent for scan in scans) > MAX_CELLS:
+            raise _too_large(sheet, scans[-1])
+        sheet.xml = scans[-1].xml
+    _refuse_repeated_texts(package, sum(scan.shared_texts for scan in scans))
+    names = [sheet.name for sheet in package.sheets]
+    opened = OpenedWorkbook([], package.hidden, package.has_macros)
+    try:
+        workbook = CalamineWorkbook.from_filelike(packed(package))
+        del package, sheet  # a large workbook need not be in memory twice
+        for number, (name, scan) in enumerate(zip(names, scans, strict=True)):
+            opened.grids.append(_grid(workbook, number, name, scan))
+    except CalamineError as error:
+        raise UnreadableWorkbook("文件已损坏，无法读取。请重新保存后再报。", f"damaged workbook: {error}") from None
+    return opened
+
+
+_NAME = rb"(?:[^\s<>/:]+:)?"
+_CELL_START = re.compile(rb"<" + _NAME + rb"c(?=[\s/>])")
+_TAG = re.compile(
+    rb"<" + _NAME + rb"(row|c)"
+    rb"""((?:\s++[^\s=<>"'/]++\s*+=\s*+(?:"[^"]{0,500}+"|'[^']{0,500}+')){0,20}+)\s*+(/?)>"""
+)
+_ATTRIBUTE = re.compile(rb"""\s([rst])\s*+=\s*+["']([^"']*+)["']""")
+_ADDRESS = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
+_BODY = re.compile(rb"(?:[^<]++|<(?!/?" + _NAME + rb"c[\s/>]))*+")
+_FORMULA = re.compile(rb"<" + _NAME + rb"f[\s/>]")
+_VALUE = re.compile(rb"<" + _NAME + rb"v>([^<]*+)<")
+_STRING_END = re.compile(rb"</" + _NAME + rb"si>")
+_STRING_USE = re.compile(rb"""\st\s*+=\s*+["']s["'][^<>]*+>\s*+<""" + _NAME + rb"v>\s*+(\d{1,9})")
+_KNOWN_ERRORS = frozenset((b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", b"#REF!", b"#VALUE!"))
+
+
+class _Scan:
+    """What a sheet's XML says that the fast reader does not, and how many cells that reader will allocate.
+
+    ``xml`` is the sheet's XML with error values that the fast reader does not know (#SPILL!) replaced by one that it
+    knows. Cells that carry nothing but a style count for nothing: the reader skips them.
+    """
+
+    def __init__(self, sheet: Sheet, formats: dict[int, NumberFormat]) -> None:
+        self.xml = xml = sheet.xml
+        self.without_value: set[str] = set()
+        self.errors: dict[str, str] = {}
+        self.formats: dict[str, NumberFormat] = {}
+        self.shared_texts = 0
+        self.last_row = self.last_column = 0
+        self._first_row = self._first_column = 1 << 30
+        if xml.count(b"mergeCell") > MAX_MERGED:
+            raise _abnormal(sheet, f"more than {MAX_MERGED} merged ranges")
+        styles = {b"%d" % style: number_format for style, number_format in formats.items()}
+        has_formulas = _FORMULA.search(xml) is not None
+        unknown_errors: list[tuple[int, int]] = []
+        seen = row = column = 0
+        for match in _TAG.finditer(xml):
+            attributes = dict(_ATTRIBUTE.findall(match[2]))
+            address = attributes.get(b"r", b"")
+            if match[1] == b"row":
+                row, column = int(address) if address.isdigit() else row + 1, 0
+                continue
+            seen += 1
+            if address:
+                row, column = _position(sheet, address)
+            else:
+                column += 1
+            if match[3]:
+                continue
+            self._extend(sheet, row, column)
+            kind = attributes.get(b"t", b"n")
+            if kind == b"s":
+                self.shared_texts += 1
+            if kind == b"e" or has_formulas:
+                body = _BODY.match(xml, match.end())
+                value = _VALUE.search(xml, match.end(), body.end() + 1) if body else None
+                if kind == b"e":
+                    self.errors[_named(row, column)] = value[1].decode("utf-8", "replace") if value else "#VALUE!"
+                    if value and value[1] not in _KNOWN_ERRORS:
+                        unknown_errors.append(value.span(1))
+                # A formula whose result is the empty text ("str") has a value.
+                elif body and kind != b"str" and not (value and value[1].strip()) and _FORMULA.search(body[0]):
+                    self.without_value.add(_named(row, column))
+            if kind == b"n" and (number_format := styles.get(attributes.get(b"s", b"0"))):
+                self.formats[_named(row, column)] = number_format
+        if seen != sum(1 for _ in _CELL_START.finditer(xml)):
+            raise _abnormal(sheet, "malformed cells")
+        for start, end in reversed(unknown_errors):
+            self.xml = self.xml[:start] + b"#VALUE!" + self.xml[end:]
+
+    @property
+    def extent(self) -> int:
+        """Return the number of cells in the rectangle from the first to the last."""
+        if not self.last_row:
+            return 0
+        return (self.last_row - self._first_row + 1) * (self.last_column - self._first_column + 1)
+
+    def _extend(self, sheet: Sheet, row: int, column: int) -> None:
+        self._first_row, self.last_row = min(self._first_row, row), max(self.last_row, row)
+        self._first_column, self.last_column = min(self._first_column, column), max(self.last_column, column)
+        if self.extent > MAX_CELLS:
+            raise _too_large(sheet, self)
+
+
+def _position(sheet: Sheet, address: bytes) -> tuple[int, int]:
+    """Return (row, column) of an address, counted from 1."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise _abnormal(sheet, f"a cell at {address!r}")
+    column = 0
+    for letter in match[1].upper():
+        column = column * 26 + letter - 64
+    return int(match[2]), column
+
+
+def _named(row: int, column: int) -> str:
+    return f"{column_letters(column - 1)}{row}"
+
+
+def _too_large(sheet: Sheet, scan: _Scan) -> UnreadableWorkbook:
+    last = _named(scan.last_row, scan.last_column)
+    return UnreadableWorkbook(
+        f"工作表“{sheet.name}”的数据区一直到 {last}，超出可读取的范围。请删去表格以外的内容后再报。",
+        f"sheet {sheet.name} reaches to {last}: more than {MAX_CELLS} cells",
+    )
+
+
+def _abnormal(sheet: Sheet, what: str) -> UnreadableWorkbook:
+    return UnreadableWorkbook(
+        f"工作表“{sheet.name}”的内部结构异常，拒绝读取。请用表格软件打开并另存为 .xlsx 后再报。",
+        f"sheet {sheet.name}: {what}",
+    )
+
+
+def _refuse_repeated_texts(package: Package, uses: int) -> None:
+    """Refuse a workbook in which a few large texts stand in so many cells that their copies would fill the memory."""
+    lengths, start = array("L"), 0
+    for match in _STRING_END.finditer(package.shared_strings):
+        lengths.append(match.start() - start)
+        start = match.end()
+    if not lengths or max(lengths) * uses <= MAX_TEXT_BYTES:
+        return
+    total = found = 0
+    for sheet in package.sheets:
+        for match in _STRING_USE.finditer(sheet.xml):
+            found += 1
+            total += lengths[index] if (index := int(match[1])) < len(lengths) else 0
+    if total > MAX_TEXT_BYTES or found < uses:
+        raise UnreadableWorkbook(
+            f"各单元格的文字合计超过 {MAX_TEXT_BYTES // 1_000_000} MB，拒绝读取。请删去表格以外的内容后再报。",
+            f"{uses} cells hold {total} bytes of text, at most {MAX_TEXT_BYTES}",
+        )
+
+
+def _grid(workbook: CalamineWorkbook, number: int, name: str, scan: _Scan) -> Grid:
+    sheet = workbook.get_sheet_by_index(number)
+    rows: list[list[Any]] = sheet.to_python(skip_empty_area=True)
+    top, left = sheet.start or (0, 0)
+    spans = {
+        (row - top, column - left): (last_row - top, last_column - left)
+        for (row, column), (last_row, last_column) in sheet.merged_cell_ranges or ()
+    }
+    return Grid(name, rows, top, left, spans, frozenset(scan.without_value), scan.errors, scan.formats)
+
+
 def as_text(cell: Cell) -> str:
-    """Return a cell's value as text; a whole number shows no decimal point, a date its ISO form."""
+    """Return a cell's value as text.
+
+    A number has the digits that were typed: no decimal point where it is whole, and at most the fifteen significant
+    digits that spreadsheets keep, so that 0.1 + 0.2 is 0.3.
+    """
     if isinstance(cell, str):
-        return cell[:MAX_TEXT]
+        return cell[:MAX_CELL_CHARACTERS].replace("\0", "")
+    if isinstance(cell, bool):
+        return str(cell).upper()
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        if cell.is_integer() and abs(cell) < 1e15:
+            return str(int(cell))
+        digits = f"{cell:.15g}"
+        return f"{Decimal(digits):f}" if "e" in digits else digits
     return str(cell)
 
 
@@ -99,156 +286,3 @@ def column_letters(index: int) -> str:
         index, remainder = divmod(index - 1, 26)
         letters = chr(65 + remainder) + letters
     return letters
-
-
-def has_macros(content: bytes) -> bool:
-    """Return whether the workbook carries a macro project (which is never run)."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return any(name.endswith("vbaProject.bin") for name in archive.namelist())
-
-
-def read_grids(content: bytes) -> list[Grid]:
-    """Return the sheets of an .xlsx or .xlsm workbook.
-
-    Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or truncated, or exceed the bounds;
-    memory stays within a small multiple of MAX_INFLATED_BYTES whatever the bytes say.
-    """
-    peculiar = _inflate(content)
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
-        if len(names) > MAX_SHEETS:
-            raise UnreadableWorkbook(
-                f"工作簿有 {len(names)} 张工作表，超过 {MAX_SHEETS} 张的上限。请只保留填报的工作表。",
-                f"{len(names)} sheets, at most {MAX_SHEETS} are read",
-            )
-        return [_grid(workbook, name, peculiar.get(name, _NOTHING_PECULIAR)) for name in names]
-    except (CalamineError, zipfile.BadZipFile) as error:
-        raise UnreadableWorkbook("文件已损坏，无法读取。请重新保存后再报。", f"damaged workbook: {error}") from None
-
-
-@dataclass(frozen=True)
-class _Peculiar:
-    """What the fast reader shows as blank although the cell is not."""
-
-    without_value: frozenset[str] = frozenset()
-    errors: dict[str, str] = field(default_factory=dict)
-
-
-_NOTHING_PECULIAR = _Peculiar()
-
-
-def _inflate(content: bytes) -> dict[str, _Peculiar]:
-    """Inflate every XML part within bounds; return by sheet name which cells the fast reader would show as blank."""
-    if not content:
-        raise UnreadableWorkbook("文件是空的（0 字节）。", "empty file")
-    if len(content) > MAX_FILE_BYTES:
-        size = len(content) // 1_000_000
-        raise UnreadableWorkbook(
-            f"文件有 {size} MB，超过 {MAX_FILE_BYTES // 1_000_000} MB 的上限。", f"{size} MB, too large"
-        )
-    if content.startswith(_COMPOUND_FILE):
-        if _ENCRYPTED in content:
-            raise UnreadableWorkbook("文件设有打开密码，无法读取。请取消密码后再报。", "encrypted workbook")
-        raise UnreadableWorkbook(
-            "文件是旧的 .xls 格式（或 .doc）。请另存为 .xlsx 后再报。", "a compound file (.xls or other), not .xlsx"
-        )
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        hint = "文件不完整" if content.startswith(b"PK") else "文件不是 Excel 工作簿"
-        raise UnreadableWorkbook(f"{hint}，无法读取。请重新保存为 .xlsx 后再报。", f"not a zip: {error}") from None
-    with archive:
-        parts = archive.infolist()
-        if "xl/workbook.xml" not in archive.NameToInfo:
-            raise UnreadableWorkbook("文件不是 Excel 工作簿（.xlsx）。", "a zip without xl/workbook.xml")
-        if len(parts) > MAX_PARTS:
-            raise UnreadableWorkbook("文件的内部结构异常，拒绝读取。", f"{len(parts)} parts, at most {MAX_PARTS}")
-        if any(part.flag_bits & 1 for part in parts):
-            raise UnreadableWorkbook("文件已加密，无法读取。请取消密码后再报。", "encrypted zip parts")
-        inflated = 0
-        found: dict[str, _Peculiar] = {}
-        for part in parts:
-            if not part.filename.endswith(_XML):
-                continue
-            xml = _part(archive, part, MAX_INFLATED_BYTES - inflated)
-            inflated += len(xml)
-            if b"<!DOCTYPE" in xml[:4096] or b"<!ENTITY" in xml:
-                raise UnreadableWorkbook("文件的内部结构异常，拒绝读取。", f"{part.filename} declares XML entities")
-            if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
-                peculiar = _scan(xml)
-                if peculiar != _NOTHING_PECULIAR:
-                    found[part.filename] = peculiar
-        return {name: found[part] for name, part in _sheet_parts(archive) if part in found} if found else {}
-
-
-def _sheet_parts(archive: zipfile.ZipFile) -> Iterable[tuple[str, str]]:
-    """Yield (sheet name, part name) of every sheet, as the workbook's relationships say."""
-    try:
-        relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-        sheets = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-    except (KeyError, ElementTree.ParseError):
-        return
-    targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
-    for element in sheets.iter():
-        if element.tag.endswith("}sheet"):
-            relation_id = next((value for key, value in element.items() if key.endswith("}id")), None)
-            target = targets.get(relation_id, "").lstrip("/")
-            yield element.get("name", ""), target if target.startswith("xl/") else f"xl/{target}"
-
-
-def _part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, room: int) -> bytes:
-    """Return a part's bytes, refusing to inflate more than ``room``."""
-    try:
-        with archive.open(part) as stream:
-            xml = stream.read(room + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise UnreadableWorkbook(
-            "文件不完整或已损坏，无法读取。请重新保存后再报。", f"part {part.filename}: {error}"
-        ) from None
-    if len(xml) > room:
-        raise UnreadableWorkbook(
-            f"文件解压后超过 {MAX_INFLATED_BYTES // 1_000_000} MB，拒绝读取。请删去多余的行列后再报。",
-            f"inflates beyond {MAX_INFLATED_BYTES} bytes (part {part.filename})",
-        )
-    return xml
-
-
-def _scan(xml: bytes) -> _Peculiar:
-    """Return the addresses of formulas without a value and of errors; refuse a sheet whose rectangle is too large."""
-    last_row = last_column = 0
-    first_row = first_column = 1 << 30
-    for match in _ADDRESS.finditer(xml):
-        row, column = int(match[2]), _column_number(match[1])
-        first_row, last_row = min(first_row, row), max(last_row, row)
-        first_column, last_column = min(first_column, column), max(last_column, column)
-    if last_row and (last_row - first_row + 1) * (last_column - first_column + 1) > MAX_CELLS:
-        raise UnreadableWorkbook(
-            f"工作表的数据区达到第 {last_row} 行，超出可读取的范围。请删去表格以外的内容后再报。",
-            f"a sheet spans {last_row} rows and {last_column} columns, at most {MAX_CELLS} cells are read",
-        )
-    without_value: frozenset[str] = frozenset()
-    if b"<f" in xml or b":f" in xml:
-        without_value = frozenset(match[1].decode() for match in _FORMULA_CELL.finditer(xml))
-    errors: dict[str, str] = {}
-    if b't="e"' in xml or b"t='e'" in xml:
-        errors = {match[1].decode(): match[2].decode("utf-8", "replace") for match in _ERROR_CELL.finditer(xml)}
-    return _Peculiar(without_value, errors)
-
-
-def _grid(workbook: CalamineWorkbook, name: str, peculiar: _Peculiar) -> Grid:
-    sheet = workbook.get_sheet_by_name(name)
-    rows: list[list[Any]] = sheet.to_python(skip_empty_area=True)
-    top, left = sheet.start or (0, 0)
-    spans = {
-        (row - top, column - left): (last_row - top, last_column - left)
-        for (row, column), (last_row, last_column) in sheet.merged_cell_ranges or ()
-    }
-    return Grid(name, rows, top, left, spans, peculiar.without_value, peculiar.errors)
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number

@@ -8,9 +8,8 @@ is a finding and no answer. The rest of the workbook goes on.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -24,14 +23,23 @@ from enforcement_reporting.workbook.cells import (
     UNREADABLE,
     Parsed,
     State,
-    conversion,
     parse_number,
     parse_text,
+    power_of_ten,
 )
-from enforcement_reporting.workbook.formats import shown_percentages
-from enforcement_reporting.workbook.grid import Cell, Grid, as_text, has_macros, read_grids
+from enforcement_reporting.workbook.grid import Cell, Grid, as_text, open_workbook
+from enforcement_reporting.workbook.header import Column, Header, HeaderFinder
+from enforcement_reporting.workbook.labels import (
+    joined,
+    plain,
+    row_texts,
+    split_unit,
+    unit_lines,
+    units_mentioned,
+)
 
-# How much of a form's labels a sheet must carry to be taken for that form without its title.
+# How much of a form a sheet must carry to be taken for it: with its title, and without.
+COVERAGE_WITH_TITLE = 0.5
 COVERAGE_WITHOUT_TITLE = 0.8
 HEADER_SEARCH_ROWS = 200
 
@@ -71,473 +79,368 @@ class ReadWorkbook:
 
 
 @dataclass
-class _Column:
-    """A column of the header band: its labels from top to bottom, and the unit of measure written there."""
+class _Sheet:
+    """A sheet with the texts on it, and what is needed of the workbook around it."""
 
-    index: int
-    path: tuple[str, ...]
-    unit_of_measure: str
-    top_cell: tuple[int, int]
+    grid: Grid
+    texts: list[str]
+    workbook: _Workbook
+
+    @property
+    def name(self) -> str:
+        return self.grid.name
 
 
 @dataclass
-class _Band:
-    """The header rows of a table and its columns."""
-
-    first: int
-    last: int
-    columns: list[_Column]
+class _Workbook:
+    file_name: str
+    texts: list[str]
+    result: ReadWorkbook
 
 
 @dataclass
 class _Match:
     """A form matched to a sheet."""
 
-    labels: _FormReader
-    band: _Band
-    columns: dict[str, _Column]
-    doubtful: dict[str, list[_Column]]
+    finder: HeaderFinder
+    header: Header
     titled: bool
 
     @property
     def form(self) -> Form:
-        return self.labels.form
-
-    @property
-    def rank(self) -> tuple[bool, float]:
-        return self.titled, len(self.columns) / len(self.form.indicators)
+        return self.finder.form
 
 
 class Reader:
     """Reads workbooks against one catalog; what can be prepared once per catalog is prepared here."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        declared = {item.unit_of_measure for form in catalog.forms for item in form.indicators}
-        self._units_of_measure = declared | set(MONEY)
-        self._forms = [_FormReader(form, self._units_of_measure) for form in catalog.forms]
-        self._forms_by_label: dict[str, set[int]] = defaultdict(set)
-        for number, form_reader in enumerate(self._forms):
-            for label in form_reader.vocabulary:
-                self._forms_by_label[label].add(number)
-        self._units: dict[str, dict[str, Unit]] = {}
-        for authority in catalog.authorities:
-            names = {}
-            for unit in authority.reporting_units:
-                for name in (unit.name, *unit.aliases):
-                    names[plain(name)] = unit
-            self._units[authority.authority_id] = names
+        units_of_measure = frozenset(
+            {item.unit_of_measure for form in catalog.forms for item in form.indicators} | set(MONEY)
+        )
+        self._units_of_measure = units_of_measure
+        self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms]
+        self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
+        self._by_title: dict[str, set[int]] = defaultdict(set)
+        for number, finder in enumerate(self._finders):
+            for label, indicator_id in finder.lowest_labels.items():
+                self._by_label[label].add((number, indicator_id))
+            for title in (finder.form.title, *finder.form.title_aliases):
+                self._by_title[plain(title)].add(number)
+        # Longest first: a title inside a longer title is not a title of its own.
+        self._titles = re.compile("|".join(map(re.escape, sorted(self._by_title, key=len, reverse=True))))
+        self._units: dict[str, dict[str, Unit]] = {
+            authority.authority_id: {
+                plain(name): unit for unit in authority.reporting_units for name in (unit.name, *unit.aliases)
+            }
+            for authority in catalog.authorities
+        }
 
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
 
-        Raises UnreadableWorkbook where the bytes cannot be read at all.
+        Sheets that are hidden from people are not read. Raises UnreadableWorkbook where the bytes cannot be read.
         """
-        grids = read_grids(content)
+        opened = open_workbook(content)
         result = ReadWorkbook()
-        if file_name.lower().endswith(".xlsm") and has_macros(content):
+        if opened.has_macros:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
-        workbook_texts = [text for grid in grids for text in _texts(grid)]
-        percentages = _Lazy(lambda: shown_percentages(content))
-        for grid in grids:
-            if not grid.is_empty:
-                self._read_sheet(grid, workbook_texts, file_name, percentages, result)
+        result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
+        workbook = _Workbook(file_name, [], result)
+        sheets = [
+            _Sheet(grid, [text for row in grid.rows for text in row_texts(row)], workbook)
+            for grid in opened.grids
+            if not grid.is_empty
+        ]
+        workbook.texts = [text for sheet in sheets for text in (*sheet.texts, sheet.name)]
+        for sheet in sheets:
+            self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
         return result
 
-    def _read_sheet(
-        self, grid: Grid, workbook_texts: list[str], file_name: str, percentages: _Lazy, result: ReadWorkbook
-    ) -> None:
-        matches = self._matches(grid)
-        if not matches:
-            result.file_findings.append(ReadingFinding("sheet_not_recognised", grid.name))
+    def _read_sheet(self, sheet: _Sheet, result: ReadWorkbook) -> None:
+        match = self._form(sheet, result)
+        if match is None:
             return
-        best = max(match.rank for match in matches)
-        candidates = [match for match in matches if match.rank == best]
-        if len(candidates) > 1:
-            titles = "、".join(f"《{match.form.title}》" for match in candidates)
-            result.file_findings.append(ReadingFinding("ambiguous_form", grid.name, stated=titles))
+        form = match.form
+        table = _Table(sheet.grid, match, self._units[form.authority_id])
+        if form.unit_labels and table.unit_column is None:
+            label = " / ".join(form.unit_labels)
+            finding = table.header_finding("unit_column_missing", expected=label, form=form.title)
+            result.file_findings.append(finding)
             return
-        match = candidates[0]
-        table = _Table(grid, match, percentages)
-        period = self._period(match.form, table, workbook_texts, file_name, result)
+        period = self._period(form, table, sheet, result)
         if period is None:
             return
-        known = self._known_units(match.form, period)
-        findings = result.sheet_findings[grid.name, match.form.form_id]
-        findings.extend(table.header_findings())
-        if match.form.unit_labels:
-            table.read_rows(known, period, result)
-        else:
-            self._read_single(table, known, period, workbook_texts, file_name, result)
+        result.sheet_findings[sheet.name, form.form_id].extend(table.header_findings())
+        if form.unit_labels:
+            table.read_rows(period, result)
+        elif unit := self._single_unit(table, sheet, period, result):
+            table.read_single_row(unit, period, result)
 
-    def _matches(self, grid: Grid) -> list[_Match]:
-        """Return the forms that a sheet may be, matched to its columns."""
+    def _form(self, sheet: _Sheet, result: ReadWorkbook) -> _Match | None:
+        """Return the form that a sheet holds; a finding says why where there is none or more than one."""
+        titled = self._titled(sheet)
+        matches = self._matches(sheet.grid, titled)
+        if not matches:
+            titles = "、".join(f"《{self._finders[number].form.title}》" for number in sorted(titled))
+            kind = "table_not_found" if titles else "sheet_not_recognised"
+            result.file_findings.append(ReadingFinding(kind, sheet.name, stated=titles))
+            return None
+        if any(match.titled for match in matches):
+            matches = [match for match in matches if match.titled]
+        if len({match.form.authority_id for match in matches}) > 1:
+            matches = [match for match in matches if self._names_units(match, sheet)] or matches
+        likeness = {id(match): match.finder.likeness(match.header) for match in matches}
+        best = [match for match in matches if likeness[id(match)] == max(likeness.values())]
+        if len(best) > 1:
+            titles = "、".join(f"《{match.form.title}》" for match in best)
+            result.file_findings.append(ReadingFinding("ambiguous_form", sheet.name, stated=titles))
+            return None
+        return best[0]
+
+    def _titled(self, sheet: _Sheet) -> set[int]:
+        """Return the forms whose titles stand on a sheet."""
+        found: set[int] = set()
+        for text in (*sheet.texts, sheet.name):
+            for title in self._titles.findall(plain(text)):
+                found |= self._by_title[title]
+        return found
+
+    def _matches(self, grid: Grid, titled: set[int]) -> list[_Match]:
+        """Return the forms that a sheet may be."""
         labels = {
-            label
+            joined([split_unit(as_text(cell), self._units_of_measure)[0]])
             for row in grid.rows[:HEADER_SEARCH_ROWS]
             for cell in row
             if isinstance(cell, str) and cell
-            for label in [split_unit(cell, self._units_of_measure)[0]]
         }
-        hits: Counter[int] = Counter()
-        for label in labels:
-            hits.update(self._forms_by_label.get(label, ()))
-        whole_text = plain(" ".join(_texts(grid)) + grid.name)
+        seen = set().union(*(self._by_label[label] for label in labels if label in self._by_label))
+        found = Counter(number for number, _ in seen)
         matches = []
-        for number, count in hits.items():
-            form_reader = self._forms[number]
-            titled = any(title in whole_text for title in form_reader.titles)
-            if not titled and count < COVERAGE_WITHOUT_TITLE * len(form_reader.vocabulary):
+        for number, finder in enumerate(self._finders):
+            least = (COVERAGE_WITH_TITLE if number in titled else COVERAGE_WITHOUT_TITLE) * finder.required
+            if not found[number] or found[number] < least:
                 continue
-            match = form_reader.match(grid, titled)
-            if match and (titled or match.rank[1] >= COVERAGE_WITHOUT_TITLE):
-                matches.append(match)
+            header = finder.find(grid)
+            if header and finder.coverage(header) * finder.required >= least:
+                if number in titled or finder.likeness(header) >= COVERAGE_WITHOUT_TITLE:
+                    matches.append(_Match(finder, header, number in titled))
         return matches
 
-    def _period(
-        self, form: Form, table: _Table, workbook_texts: list[str], file_name: str, result: ReadWorkbook
-    ) -> Period | None:
-        sheet = table.grid.name
-        recognition = form.calendar.calendar().recognise(
-            [*table.outside_texts(), sheet], [*workbook_texts, *table.header_texts()], [file_name]
+    def _names_units(self, match: _Match, sheet: _Sheet) -> bool:
+        """Return whether a sheet names units of the form's authority, where the form has its units."""
+        units = self._units[match.form.authority_id]
+        table = _Table(sheet.grid, match, units)
+        if match.form.unit_labels:
+            return table.names_units()
+        return bool(unit_lines(sheet.texts, units)[0] or units_mentioned(sheet.texts, units))
+
+    def _period(self, form: Form, table: _Table, sheet: _Sheet, result: ReadWorkbook) -> Period | None:
+        calendar, workbook = form.calendar.calendar(), sheet.workbook
+        recognition = calendar.recognise(
+            [*table.texts_above(), sheet.name],
+            table.texts_below(),
+            [*table.header_texts(), *workbook.texts],
+            [workbook.file_name],
         )
-        if recognition.period:
-            return recognition.period
-        if recognition.candidates:
-            stated = "、".join(period.name for period in recognition.candidates)
-            result.file_findings.append(ReadingFinding("ambiguous_period", sheet, stated=stated, form=form.title))
+        period = recognition.period
+        if period:
+            in_file_name = calendar.recognise([workbook.file_name], [recognition.evidence]).period
+            if in_file_name and in_file_name != period:
+                result.file_findings.append(
+                    ReadingFinding(
+                        "file_name_differs",
+                        sheet.name,
+                        stated=in_file_name.name,
+                        expected=period.name,
+                        form=form.title,
+                    )
+                )
+        elif recognition.candidates:
+            stated = "、".join(candidate.name for candidate in recognition.candidates)
+            result.file_findings.append(ReadingFinding("ambiguous_period", sheet.name, stated=stated, form=form.title))
         else:
             example = _EXAMPLES[form.calendar.kind.value]
             result.file_findings.append(
-                ReadingFinding("period_not_recognised", sheet, expected=example, form=form.title)
+                ReadingFinding("period_not_recognised", sheet.name, expected=example, form=form.title)
             )
-        return None
+        return period
 
-    def _known_units(self, form: Form, period: Period) -> dict[str, Unit]:
-        """Return the units that exist in the period, by every name they are known under."""
-        return {
-            name: unit
-            for name, unit in self._units[form.authority_id].items()
-            if (unit.valid_from or date.min) <= period.ends_on and (unit.valid_to or date.max) >= period.starts_on
-        }
+    def _single_unit(self, table: _Table, sheet: _Sheet, period: Period, result: ReadWorkbook) -> Unit | None:
+        """Return the unit of a sheet that holds one unit, named outside the table.
 
-    def _read_single(
-        self,
-        table: _Table,
-        known: dict[str, Unit],
-        period: Period,
-        workbook_texts: list[str],
-        file_name: str,
-        result: ReadWorkbook,
-    ) -> None:
-        """Read a sheet that holds one unit, named outside the table."""
-        sheet, form = table.grid.name, table.match.form
-        for texts in (table.outside_texts(), workbook_texts, [file_name]):
-            named = {unit.unit_id: unit for unit in _units_named(texts, known)}
-            if len(named) > 1:
-                stated = "、".join(unit.name for unit in named.values())
-                result.file_findings.append(ReadingFinding("ambiguous_unit", sheet, stated=stated, form=form.title))
-                return
-            if named:
-                (unit,) = named.values()
-                table.read_single_row(unit, period, result)
-                return
-        result.file_findings.append(ReadingFinding("unit_not_found", sheet, form=form.title))
-
-
-class _FormReader:
-    """How one form's labels are found on a sheet."""
-
-    def __init__(self, form: Form, units_of_measure: set[str]) -> None:
-        self.form = form
-        self.titles = [plain(title) for title in (form.title, *form.title_aliases)]
-        self.unit_labels = {plain(label) for label in form.unit_labels}
-        self.ignored = {plain(label) for label in form.ignored_labels}
-        self.paths: dict[str, list[tuple[str, ...]]] = {}
-        for indicator in form.indicators:
-            self.paths[indicator.indicator_id] = [
-                tuple(split_unit(label, units_of_measure)[0] for label in path)
-                for path in (indicator.label, *indicator.aliases)
-            ]
-        components = {label for paths in self.paths.values() for path in paths for label in path}
-        joined = {"".join(path) for paths in self.paths.values() for path in paths}
-        self.vocabulary = components | self.unit_labels
-        self._header_labels = self.vocabulary | joined | self.ignored
-        self._units_of_measure = units_of_measure
-
-    def match(self, grid: Grid, titled: bool) -> _Match | None:
-        """Return this form matched to the sheet's best header band, or None where there is no such band."""
-        rows = self._band_rows(grid)
-        if rows is None:
-            return None
-        band = self._read_band(grid, *rows)
-        columns, doubtful = self._assign(band.columns)
-        if not columns:
-            return None
-        return _Match(self, band, columns, doubtful, titled)
-
-    def _band_rows(self, grid: Grid) -> tuple[int, int] | None:
-        """Return first and last row of the run of rows that holds most of the form's labels."""
-        scores: list[int] = []
-        for row in grid.rows[:HEADER_SEARCH_ROWS]:
-            filled = [cell for cell in row if cell != ""]
-            labels = [
-                label
-                for cell in filled
-                if isinstance(cell, str)
-                for label in [split_unit(cell, self._units_of_measure)[0]]
-                if label in self._header_labels or label in self._units_of_measure
-            ]
-            scores.append(len(labels) if 2 * len(labels) >= len(filled) else 0)
-        best, best_score, first, score = None, 0, None, 0
-        for index, hits in enumerate([*scores, 0]):
-            if hits:
-                first = index if first is None else first
-                score += hits
-            elif first is not None:
-                if score > best_score:
-                    best, best_score = (first, index - 1), score
-                first, score = None, 0
-        if best is None:
-            return None
-        # A header cell merged downwards reaches to the end of the band even where its last row is otherwise blank.
-        last = max(
-            (end for (row, _), (end, _) in grid.spans.items() if best[0] <= row <= best[1]),
-            default=best[1],
-        )
-        return best[0], min(max(best[1], last), len(grid.rows) - 1)
-
-    def _read_band(self, grid: Grid, first: int, last: int) -> _Band:
-        filled: dict[tuple[int, int], tuple[str, tuple[int, int]]] = {}
-        width = max(len(row) for row in grid.rows)
-        for row in range(first, last + 1):
-            for column in range(width):
-                text = as_text(grid.rows[row][column]) if column < len(grid.rows[row]) else ""
-                if not text.strip():
-                    continue
-                end_row, end_column = grid.spans.get((row, column), (row, column))
-                for r in range(row, min(end_row, last) + 1):
-                    for c in range(column, min(end_column, width - 1) + 1):
-                        filled[r, c] = (text, (row, column))
-        columns = []
-        for column in range(width):
-            path: list[str] = []
-            unit_of_measure, top_cell, seen = "", (first, column), set()
-            for row in range(first, last + 1):
-                text, origin = filled.get((row, column), ("", (row, column)))
-                if not text or origin in seen:
-                    continue
-                if not seen:
-                    top_cell = origin
-                seen.add(origin)
-                label, unit = split_unit(text, self._units_of_measure)
-                if label in self._units_of_measure and not unit:
-                    label, unit = "", label
-                unit_of_measure = unit or unit_of_measure
-                if label:
-                    path.append(label)
-            if path:
-                columns.append(_Column(column, tuple(path), unit_of_measure, top_cell))
-        return _Band(first, last, columns)
-
-    def _assign(self, columns: Sequence[_Column]) -> tuple[dict[str, _Column], dict[str, list[_Column]]]:
-        """Return the column of each indicator, and the indicators for which several columns qualify.
-
-        A column qualifies by its whole label path, with or without the unit of measure as the last label. Where no
-        column does, one whose path ends like the indicator's is taken if that is so for one column and one
-        indicator only.
+        A line 填报单位：… outweighs a mention anywhere else, even where the name in it is not known.
         """
-        exact: dict[str, list[_Column]] = defaultdict(list)
-        wanted = {key: name for name, paths in self.paths.items() for path in paths for key in [_joined(path)]}
-        for column in columns:
-            with_unit = _joined((*column.path, column.unit_of_measure))
-            name = wanted.get(with_unit) or wanted.get(_joined(column.path))
-            if name:
-                exact[name].append(column)
-        taken = {column.index for found in exact.values() for column in found}
-        free = [column for column in columns if column.index not in taken and not self._is_other(column)]
-        similar: dict[str, list[_Column]] = defaultdict(list)
-        for column in free:
-            names = [name for name, paths in self.paths.items() if name not in exact and _ends_alike(column, paths)]
-            if len(names) == 1:
-                similar[names[0]].append(column)
-        found = {**similar, **exact}
-        return (
-            {name: hits[0] for name, hits in found.items() if len(hits) == 1},
-            {name: hits for name, hits in found.items() if len(hits) > 1},
-        )
-
-    def _is_other(self, column: _Column) -> bool:
-        return bool({column.path[-1], _joined(column.path)} & (self.unit_labels | self.ignored))
-
-    def unit_column(self, band: _Band) -> _Column | None:
-        """Return the column in which the units stand."""
-        found = [c for c in band.columns if {c.path[-1], c.path[0], _joined(c.path)} & self.unit_labels]
-        return found[0] if found else None
-
-    def unknown_columns(self, match: _Match) -> list[_Column]:
-        """Return the columns that belong to nothing the form declares."""
-        used = {column.index for column in match.columns.values()}
-        used |= {column.index for columns in match.doubtful.values() for column in columns}
-        return [column for column in match.band.columns if column.index not in used and not self._is_other(column)]
+        form, units = table.match.form, self._units[table.match.form.authority_id]
+        named: list[Unit] = []
+        for texts in (table.outside_texts(), sheet.workbook.texts):
+            named, strangers = unit_lines(texts, units)
+            if strangers and not named:
+                result.file_findings.append(
+                    ReadingFinding("unknown_unit", sheet.name, stated="、".join(strangers), form=form.title)
+                )
+                return None
+            if named:
+                break
+        for texts in (table.outside_texts(), sheet.workbook.texts, [sheet.workbook.file_name]):
+            named = named or units_mentioned(texts, units)
+        if not named:
+            result.file_findings.append(ReadingFinding("unit_not_found", sheet.name, form=form.title))
+        elif len(named) > 1:
+            stated = "、".join(unit.name for unit in named)
+            result.file_findings.append(ReadingFinding("ambiguous_unit", sheet.name, stated=stated, form=form.title))
+        elif not _in_force(named[0], period):
+            result.file_findings.append(
+                ReadingFinding("unit_not_in_force", sheet.name, stated=named[0].name, expected=period.name)
+            )
+        else:
+            return named[0]
+        return None
 
 
 class _Table:
     """A sheet's table, read by the form it was matched to."""
 
-    def __init__(self, grid: Grid, match: _Match, percentages: _Lazy) -> None:
+    def __init__(self, grid: Grid, match: _Match, units: Mapping[str, Unit]) -> None:
         self.grid, self.match = grid, match
-        self._unit_column = match.labels.unit_column(match.band)
-        self._percentages = percentages
-        self._marks = frozenset(match.form.not_applicable_marks)
-        self._total_labels = {plain(label) for label in match.form.total_row.labels} if match.form.total_row else set()
-        self._value_columns = [column.index for column in match.columns.values()]
+        self._form, self._header, self._units = match.form, match.header, units
+        self._marks = frozenset(self._form.not_applicable_marks)
+        total_row = self._form.total_row
+        self._total_labels = {plain(label) for label in total_row.labels} if total_row else set()
+        self._value_columns = [column.index for column in self._header.by_indicator.values()]
+        self._below = range(self._header.last + 1, len(grid.rows))
+        self.unit_column = self._unit_column()
+
+    def names_units(self) -> bool:
+        """Return whether a row names a unit."""
+        return any(self._unit_name(row) in self._units for row in self._below)
+
+    def texts_above(self) -> list[str]:
+        """Return the texts above the header."""
+        return [text for row in self.grid.rows[: self._header.first] for text in row_texts(row)]
+
+    def texts_below(self) -> list[str]:
+        """Return the texts below the header that are not part of a row of figures."""
+        return [text for row in self._below if not self._is_figures(row) for text in row_texts(self.grid.rows[row])]
 
     def outside_texts(self) -> list[str]:
         """Return the texts above the header and those below it that are not part of a row of figures."""
-        band = self.match.band
-        above = [text for row in self.grid.rows[: band.first] for text in _row_texts(row)]
-        below = [
-            text
-            for index, row in enumerate(self.grid.rows[band.last + 1 :], band.last + 1)
-            if not self._is_figures(index)
-            for text in _row_texts(row)
-        ]
-        return above + below
+        return self.texts_above() + self.texts_below()
 
     def header_texts(self) -> list[str]:
         """Return the texts of the header itself."""
-        band = self.match.band
-        return [text for row in self.grid.rows[band.first : band.last + 1] for text in _row_texts(row)]
+        rows = self.grid.rows[self._header.first : self._header.last + 1]
+        return [text for row in rows for text in row_texts(row)]
 
     def header_findings(self) -> list[ReadingFinding]:
         """Return what is wrong with the header: columns missing, unknown, doubtful, or in the wrong unit."""
-        sheet, match = self.grid.name, self.match
-        findings = []
-        if match.form.unit_labels and self._unit_column is None:
-            label = " / ".join(match.form.unit_labels)
-            findings.append(self._header_finding("missing_header", expected=label))
-        for indicator in match.form.indicators:
-            column = match.columns.get(indicator.indicator_id)
-            if doubtful := match.doubtful.get(indicator.indicator_id):
-                cells = "、".join(f"{sheet}!{self.grid.address(*item.top_cell)}" for item in doubtful)
-                findings.append(
-                    ReadingFinding("ambiguous_header", sheet, cells=cells, expected=indicator.label_path)
-                )
+        sheet, findings = self.grid.name, []
+        for indicator in self._form.indicators:
+            column = self._header.by_indicator.get(indicator.indicator_id)
+            if doubtful := self._header.doubtful.get(indicator.indicator_id):
+                cells = "、".join(self._cells(*item.place) for item in doubtful)
+                findings.append(ReadingFinding("ambiguous_header", sheet, cells=cells, expected=indicator.label_path))
             elif column is None and not indicator.optional:
-                findings.append(self._header_finding("missing_header", expected=indicator.label_path))
-            elif column and conversion(column.unit_of_measure, indicator.unit_of_measure) is None:
+                findings.append(self.header_finding("missing_header", expected=indicator.label_path))
+            elif column and power_of_ten(column.unit_of_measure, indicator.unit_of_measure) is None:
                 findings.append(
                     ReadingFinding(
                         "unit_of_measure_mismatch",
                         sheet,
-                        cells=f"{sheet}!{self.grid.address(*column.top_cell)}",
+                        cells=self._cells(*column.place),
                         stated=column.unit_of_measure,
                         expected=indicator.unit_of_measure,
                         indicator=indicator.caption,
                     )
                 )
-        for column in match.labels.unknown_columns(match):
-            cells = f"{sheet}!{self.grid.address(*column.top_cell)}"
+        for column in self._header.unknown:
+            cells = self._cells(*column.place)
             findings.append(ReadingFinding("unknown_header", sheet, cells=cells, stated=" / ".join(column.path)))
         return findings
 
-    def read_rows(self, known: dict[str, Unit], period: Period, result: ReadWorkbook) -> None:
+    def header_finding(self, kind: str, expected: str, form: str = "") -> ReadingFinding:
+        """Return a finding about the header as a whole."""
+        header, sheet = self._header, self.grid.name
+        first = self.grid.address(header.first, min(column.index for column in header.columns))
+        last = self.grid.address(header.last, max(column.index for column in header.columns))
+        return ReadingFinding(kind, sheet, cells=f"{sheet}!{first}:{last}", expected=expected, form=form)
+
+    def read_rows(self, period: Period, result: ReadWorkbook) -> None:
         """Read one submission from each row that names a unit, and the printed total row as a statement."""
-        if self._unit_column is None:
-            return
-        sheet, form = self.grid.name, self.match.form
+        assert self.unit_column is not None
+        sheet, form = self.grid.name, self._form
         rows_of_unit: dict[str, ReadSubmission] = {}
-        for index in range(self.match.band.last + 1, len(self.grid.rows)):
-            name_cell = self._cell(index, self._unit_column.index)
-            name = plain(as_text(name_cell))
-            unit = known.get(name)
-            if unit is None and not self._is_figures(index):
+        rows_seen = False
+        for row in self._below:
+            name, cells = self._unit_name(row), self._cells(row, self.unit_column.index)
+            unit = self._units.get(name)
+            if unit is None and (not self._is_figures(row) or self.match.finder.is_header_row(self.grid, row)):
                 continue
-            if name in self._total_labels and form.total_row:
-                result.submissions.append(self._submission(index, form.total_row.states, period, "total"))
-                continue
-            cells = f"{sheet}!{self.grid.address(index, self._unit_column.index)}"
-            if unit is None:
-                stated = re.sub(r"\s+", "", as_text(name_cell)) or "（空白）"
+            rows_seen = True
+            if form.total_row and name in self._total_labels and unit is None:
+                result.submissions.append(self._submission(row, form.total_row.states, period, "total", name))
+            elif unit is None:
+                stated = "".join(as_text(self._cell(row, self.unit_column.index)).split()) or "（空白）"
                 result.file_findings.append(
-                    ReadingFinding("unknown_unit", sheet, cells=cells, stated=stated, form=form.form_id)
+                    ReadingFinding("unknown_unit", sheet, cells=cells, stated=stated, form=form.title)
+                )
+            elif not _in_force(unit, period):
+                result.file_findings.append(
+                    ReadingFinding("unit_not_in_force", sheet, cells=cells, stated=unit.name, expected=period.name)
                 )
             elif unit.unit_id in rows_of_unit:
                 rows_of_unit[unit.unit_id].findings.append(
                     ReadingFinding("unit_repeated", sheet, cells=cells, stated=unit.name)
                 )
             else:
-                submission = self._submission(index, unit.unit_id, period, "unit", unit.name)
+                submission = self._submission(row, unit.unit_id, period, "unit", unit.name)
                 rows_of_unit[unit.unit_id] = submission
                 result.submissions.append(submission)
+        if not rows_seen:
+            result.file_findings.append(ReadingFinding("no_rows", sheet, form=form.title))
 
     def read_single_row(self, unit: Unit, period: Period, result: ReadWorkbook) -> None:
         """Read the one row of figures of a sheet that holds a single unit."""
-        below = range(self.match.band.last + 1, len(self.grid.rows))
-        index = next((row for row in below if self._is_figures(row)), None)
-        if index is None:
-            index = min(self.match.band.last + 1, len(self.grid.rows) - 1)
-        result.submissions.append(self._submission(index, unit.unit_id, period, "unit", unit.name))
+        rows = [row for row in self._below if self._is_figures(row)]
+        submission = self._submission(
+            rows[0] if rows else self._header.last + 1, unit.unit_id, period, "unit", unit.name
+        )
+        for row in rows[1:]:
+            first = min(column for column in self._value_columns if self._cell(row, column) != "")
+            cells = self._cells(row, first)
+            submission.findings.append(ReadingFinding("row_left_out", self.grid.name, cells=cells, stated=unit.name))
+        result.submissions.append(submission)
 
-    def _submission(
-        self, row: int, unit_id: str, period: Period, row_role: str, unit_name: str = ""
-    ) -> ReadSubmission:
-        form, sheet = self.match.form, self.grid.name
-        submission = ReadSubmission(form.form_id, unit_id, period, row_role, sheet, [])
-        for indicator in form.indicators:
-            column = self.match.columns.get(indicator.indicator_id)
-            if column is None or conversion(column.unit_of_measure, indicator.unit_of_measure) is None:
-                continue
-            submission.observations.append(self._observe(row, column, indicator, submission))
+    def _submission(self, row: int, unit_id: str, period: Period, row_role: str, name: str) -> ReadSubmission:
+        sheet = self.grid.name
+        submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, sheet, [])
+        for indicator in self._form.indicators:
+            column = self._header.by_indicator.get(indicator.indicator_id)
+            if column and power_of_ten(column.unit_of_measure, indicator.unit_of_measure) is not None:
+                submission.observations.append(self._observe(row, column, indicator, submission))
         if submission.observations and all(item.state == "blank" for item in submission.observations):
-            first = submission.observations[0].cell
-            submission.findings.append(
-                ReadingFinding("blank_submission", sheet, cells=f"{sheet}!{first}", stated=unit_name)
-            )
+            cells = f"{sheet}!{submission.observations[0].cell}"
+            submission.findings.append(ReadingFinding("blank_submission", sheet, cells=cells, stated=name))
         return submission
 
-    def _observe(self, row: int, column: _Column, indicator: Indicator, submission: ReadSubmission) -> Observation:
+    def _observe(self, row: int, column: Column, indicator: Indicator, submission: ReadSubmission) -> Observation:
         sheet, address = self.grid.name, self.grid.address(row, column.index)
-        cell = self._cell(row, column.index)
-        text = as_text(cell)
-        wanted, written_in = indicator.unit_of_measure, column.unit_of_measure
-        parsed: Parsed
-        if cell == "" and address in self.grid.without_value:
-            parsed = UNREADABLE
+        text, parsed = self._parse(row, column, indicator, address)
+        if parsed.state == "unreadable":
+            without_value = address in self.grid.without_value
             submission.findings.append(
                 ReadingFinding(
-                    "formula_without_value", sheet, cells=f"{sheet}!{address}", indicator=indicator.caption
+                    "formula_without_value" if without_value else "unreadable_cell",
+                    sheet,
+                    cells=f"{sheet}!{address}",
+                    stated=text,
+                    expected=f"数字（{indicator.unit_of_measure}）",
+                    indicator=indicator.caption,
                 )
             )
-        elif cell == "" and address not in self.grid.errors:
-            parsed = BLANK
-        else:
-            text = text or self.grid.errors.get(address, "")
-            if isinstance(cell, float):
-                if indicator.measure_kind == "rate" and (shown := self._percentages.get(sheet, address)):
-                    text = shown
-                    parsed = parse_text(text, wanted, written_in, self._marks)
-                else:
-                    parsed = parse_number(Decimal(text), wanted, written_in)
-            elif isinstance(cell, str):
-                parsed = parse_text(text, wanted, written_in, self._marks)
-            else:
-                parsed = UNREADABLE
-            if parsed.state == "unreadable":
-                submission.findings.append(
-                    ReadingFinding(
-                        "unreadable_cell",
-                        sheet,
-                        cells=f"{sheet}!{address}",
-                        stated=text,
-                        expected=f"数字（{wanted}）",
-                        indicator=indicator.caption,
-                    )
-                )
         return Observation(
-            f"{self.match.form.form_id}.{indicator.indicator_id}",
+            f"{self._form.form_id}.{indicator.indicator_id}",
             parsed.state,
             parsed.value,
             text,
@@ -545,29 +448,90 @@ class _Table:
             address,
         )
 
+    def _parse(self, row: int, column: Column, indicator: Indicator, address: str) -> tuple[str, Parsed]:
+        """Return a cell's text as it stands on the sheet, and what it says."""
+        cell = self._cell(row, column.index)
+        wanted, written_in = indicator.unit_of_measure, column.unit_of_measure
+        if cell == "":
+            if error := self.grid.errors.get(address):
+                return error, UNREADABLE
+            return "", UNREADABLE if address in self.grid.without_value else BLANK
+        text = as_text(cell)
+        if isinstance(cell, str):
+            return text, parse_text(text, wanted, written_in, self._marks)
+        if not isinstance(cell, float):
+            return text, UNREADABLE
+        number_format = self.grid.formats.get(address)
+        if number_format and (number_format.percent or indicator.measure_kind not in ("flow", "stock")):
+            # What the sheet shows is what was stated: 76.1%, not the 0.761 behind it.
+            shown = number_format.show(cell)
+            if shown is not None:
+                return shown, parse_text(shown, wanted, written_in, self._marks)
+        return text, parse_number(Decimal(text), wanted, written_in)
+
     def _is_figures(self, row: int) -> bool:
-        """Return whether a row below the header holds figures, as against a note or a title."""
-        if self._unit_column is None:
-            return any(
-                isinstance(cell, float) or parse_text(as_text(cell), "%", "", self._marks).state in ("value", "zero")
-                for column in self._value_columns
-                for cell in [self._cell(row, column)]
-            )
-        name = self._cell(row, self._unit_column.index)
-        others = sum(self._cell(row, column) != "" for column in self._value_columns)
-        spans_table = self.grid.spans.get((row, self._unit_column.index), (row, 0))[1] > self._unit_column.index
-        return others > 0 and not spans_table and (name != "" or others > 1)
+        """Return whether a row below the header holds figures, as against a note, a signature or column numbers."""
+        cells = [self._cell(row, column) for column in self._value_columns]
+        filled = [cell for cell in cells if cell != ""]
+        if not filled or self._is_column_numbers(row, cells):
+            return False
+        has_number = any(self._is_number(cell) for cell in filled)
+        if self.unit_column is None:
+            return has_number
+        name = self._cell(row, self.unit_column.index)
+        if self.grid.spans.get((row, self.unit_column.index), (row, 0))[1] > max(self.unit_column.index, 0):
+            return has_number and not isinstance(name, str)
+        if ":" in plain(as_text(name)):  # 填表人：… is a signature
+            return False
+        return (has_number or 2 * len(filled) >= len(cells)) and (name != "" or len(filled) > 1)
+
+    def _is_number(self, cell: Cell) -> bool:
+        if isinstance(cell, str):
+            return parse_text(as_text(cell), "%", "", self._marks).state in ("value", "zero", "not_applicable")
+        return isinstance(cell, float)
+
+    def _is_column_numbers(self, row: int, cells: list[Cell]) -> bool:
+        """Return whether the row right below the header numbers its columns: 甲 1 2 3 …"""
+        if row != self._header.last + 1 or len(cells) < 2:
+            return False
+        if self.unit_column and self._unit_name(row) in self._units:
+            return False
+        by_place = sorted(zip(self._value_columns, (as_text(cell).strip("()（） ") for cell in cells), strict=True))
+        numbers = [int(text) if text.isascii() and text.isdigit() else 0 for _, text in by_place]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or not 1 <= numbers[0] <= 3:
+            return False
+        # In a table of one unit the first row may really hold 1, 2, 3.
+        others = (self._cell(later, column) for later in self._below[1:] for column in self._value_columns)
+        return len(cells) > 3 or self.unit_column is not None or any(self._is_number(cell) for cell in others)
+
+    def _unit_column(self) -> Column | None:
+        """Return the column in which the units stand; of several, the one that names most of them."""
+        columns = self._header.unit_columns
+        if len(columns) < 2:
+            return columns[0] if columns else None
+        named = {
+            column.index: sum(plain(as_text(self._cell(row, column.index))) in self._units for row in self._below)
+            for column in columns
+        }
+        return max(columns, key=lambda column: named[column.index])
+
+    def _unit_name(self, row: int) -> str:
+        return plain(as_text(self._cell(row, self.unit_column.index))) if self.unit_column else ""
 
     def _cell(self, row: int, column: int) -> Cell:
-        cells = self.grid.rows[row]
-        cell = cells[column] if column < len(cells) else ""
+        """Return a cell; beyond the used part of the sheet and where there is only white space it is blank."""
+        if row >= len(self.grid.rows) or column >= len(self.grid.rows[row]):
+            return ""
+        cell = self.grid.rows[row][column]
         return cell if not isinstance(cell, str) or cell.strip() else ""
 
-    def _header_finding(self, kind: str, expected: str) -> ReadingFinding:
-        band, sheet = self.match.band, self.grid.name
-        first = self.grid.address(band.first, min(column.index for column in band.columns))
-        last = self.grid.address(band.last, max(column.index for column in band.columns))
-        return ReadingFinding(kind, sheet, cells=f"{sheet}!{first}:{last}", expected=expected)
+    def _cells(self, row: int, column: int) -> str:
+        return f"{self.grid.name}!{self.grid.address(row, column)}"
+
+
+def _in_force(unit: Unit, period: Period) -> bool:
+    """Return whether a unit exists in the period."""
+    return (unit.valid_from or date.min) <= period.ends_on and (unit.valid_to or date.max) >= period.starts_on
 
 
 def _once_each(submissions: Iterable[ReadSubmission]) -> list[ReadSubmission]:
@@ -582,20 +546,6 @@ def _once_each(submissions: Iterable[ReadSubmission]) -> list[ReadSubmission]:
     return list(first.values())
 
 
-class _Lazy:
-    """Number formats, read only when a rate turns out to be a number: it costs more than all the rest."""
-
-    def __init__(self, load: Callable[[], dict[tuple[str, str], str]]) -> None:
-        self._load = load
-        self._shown: dict[tuple[str, str], str] | None = None
-
-    def get(self, sheet: str, address: str) -> str | None:
-        """Return the percentage shown in a cell, if it is shown as one."""
-        if self._shown is None:
-            self._shown = self._load()
-        return self._shown.get((sheet, address))
-
-
 _EXAMPLES = {
     "month": "2025年9月",
     "quarter": "2025年第三季度",
@@ -604,58 +554,3 @@ _EXAMPLES = {
     "year_to_date": "2025年1—9月",
     "campaign": "2023年5月1日-2023年9月26日",
 }
-_UNIT_IN_BRACKETS = re.compile(r"^(.*)\(([^()]+)\)$")
-_SAME_CHARACTERS = str.maketrans(
-    {"，": "、", ",": "、", "“": None, "”": None, '"': None, "‘": None, "’": None, "'": None, "－": "-", "—": "-", "–": "-"}
-)
-
-
-def plain(text: str) -> str:
-    """Return a label for comparison: no white space or quotation marks, one width, one comma, one dash."""
-    normal = unicodedata.normalize("NFKC", text.translate(_SAME_CHARACTERS))
-    return re.sub(r"\s+", "", normal).translate(_SAME_CHARACTERS).lower()
-
-
-def split_unit(label: str, units_of_measure: Iterable[str]) -> tuple[str, str]:
-    """Return (plain label, unit of measure in brackets at its end, or '')."""
-    text = plain(label)
-    match = _UNIT_IN_BRACKETS.match(text)
-    if match and match[2] in units_of_measure:
-        return match[1], match[2]
-    return text, ""
-
-
-def _joined(path: Iterable[str]) -> str:
-    return re.sub(r"[-/·:>]", "", "".join(path))
-
-
-def _ends_alike(column: _Column, paths: Iterable[tuple[str, ...]]) -> bool:
-    """Return whether a column's path and one of the paths end with the same labels, down to the shorter of them."""
-    for path in paths:
-        length = min(len(path), len(column.path))
-        if column.path[-length:] == path[-length:]:
-            return True
-    return False
-
-
-def _texts(grid: Grid) -> list[str]:
-    return [text for row in grid.rows for text in _row_texts(row)]
-
-
-def _row_texts(row: Sequence[Cell]) -> list[str]:
-    return [cell for cell in row if isinstance(cell, str) and cell.strip()]
-
-
-def _units_named(texts: Iterable[str], known: dict[str, Unit]) -> list[Unit]:
-    """Return the units named in the texts; a line 填报单位：… outweighs a mention anywhere else."""
-    mentioned = []
-    for text in texts:
-        line = plain(text)
-        if match := re.match(r"^(?:填报|报送|报告)?单位(?:名称)?(?:\(盖章\)|\(公章\))?:(.+)$", line):
-            if unit := known.get(match[1].split("(")[0]):
-                return [unit]
-            continue
-        names = [name for name in known if name in line]
-        # 开发区 inside 高新开发区 is not a mention of its own.
-        mentioned += [known[n] for n in names if not any(n != other and n in other for other in names)]
-    return mentioned

@@ -118,6 +118,10 @@ create table quality.verdicts (  -- a submission without a row here has not been
     primary key (unit_id, submission_id)
 );
 
+create table quality.suites (  -- the rules each form was last checked with
+    form_id text primary key, sha256 text not null
+);
+
 do $$ begin
     if not exists (select from pg_roles where rolname = 'bi_reader') then create role bi_reader nologin; end if;
 end $$;
