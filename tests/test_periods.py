@@ -128,6 +128,11 @@ def test_a_missing_year_is_looked_for_on_the_same_level_and_then_further_out() -
     assert ids(TO_DATE, ["1-6月"], [], "执法.xlsx") == []
 
 
+def test_a_number_before_the_month_is_not_part_of_it() -> None:
+    assert ids(MONTH, "附件1.1月汇总", "2025年") == []
+    assert ids(MONTH, "第3季度至9月", "2025年") == []
+
+
 def test_the_day_of_filling_in_does_not_say_the_year() -> None:
     assert ids(TO_DATE, ["1-12月", "填报日期：2025年1月5日"]) == []
     assert ids(TO_DATE, ["1-12月", "2025年1月5日"], "2024年度.xlsx") == ["2024-M01-M12"]
@@ -192,7 +197,7 @@ def test_every_month_is_recognised_in_every_way_of_writing_it(year: int, month: 
     ways = (f"{year}年{month}月", f"{year}年{month:02}月", f"{year}年{NUMERALS[month]}月", f"{year} 年 {month} 月份")
     for text in (*ways, f"{year}年{month}月".translate({48 + n: 0xFF10 + n for n in range(10)})):
         assert ids(MONTH, around.format(text)) == [f"{year}-{month:02}"], text
-    assert ids(MONTH, around.format(f"{NUMERALS[month]}月"), f"{year}年") == [f"{year}-{month:02}"]
+    assert ids(MONTH, f"安全生产{NUMERALS[month]}月统计表", f"{year}年") == [f"{year}-{month:02}"]
 
 
 @given(years, st.integers(1, 4), surroundings)
@@ -200,7 +205,7 @@ def test_every_quarter_is_recognised_in_every_way_of_writing_it(year: int, quart
     months_of_it = f"{3 * quarter - 2}-{3 * quarter}月"
     for text in (f"第{NUMERALS[quarter]}季度", f"{NUMERALS[quarter]}季度", f"第{quarter}季度", months_of_it):
         assert ids(QUARTER, around.format(f"{year}年{text}")) == [f"{year}-Q{quarter}"], text
-        assert ids(QUARTER, around.format(text), f"{year}年") == [f"{year}-Q{quarter}"], text
+        assert ids(QUARTER, f"安全生产{text}统计表", f"{year}年") == [f"{year}-Q{quarter}"], text
 
 
 @given(years, st.sampled_from([1, 2]), surroundings)
@@ -222,7 +227,7 @@ def test_every_year_to_date_is_recognised_in_every_way_of_writing_it(
     wanted = f"{year}-M01-M{month:02}"
     for text in (f"1{dash}{month}月", f"1月{dash}{month}月", f"一{dash}{NUMERALS[month]}月", f"01{dash}{month:02}月"):
         assert ids(TO_DATE, around.format(f"{year}年{text}")) == [wanted], text
-        assert ids(TO_DATE, around.format(text), f"{year}年") == [wanted], text
+        assert ids(TO_DATE, f"安全生产{text}统计表", f"{year}年") == [wanted], text
     assert ids(MONTH, around.format(f"{year}年1{dash}{month}月")) == ([f"{year}-01"] if month == 1 else [])
 
 

@@ -125,9 +125,7 @@ _ONE_DAY = re.compile(
     rf"(?:{_YYYY}年)?(?:1[0-2]|0?[1-9])月[0-9]{{1,2}}(?![0-9])日?|{_YYYY}([-./])(?:1[0-2]|0?[1-9])\1[0-9]{{1,2}}(?![0-9])"
 )
 _ISSUE = re.compile(rf"(?:(?P<year>{_YYYY})年?|(?<![0-9]))(?P<m1>[01][0-9])(?P<d1>[0-3][0-9])期")
-_MONTHS = re.compile(
-    rf"(?:{_YEAR}|{_FRESH})(?P<m1>{_MONTH})月?份?{_DASH}(?:(?P<year2>{_YYYY})年)?(?P<m2>{_MONTH})月"
-)
+_MONTHS = re.compile(rf"(?:{_YEAR}|{_FRESH})(?P<m1>{_MONTH})月?份?{_DASH}(?:(?P<year2>{_YYYY})年)?(?P<m2>{_MONTH})月")
 _FIRST_QUARTERS = re.compile(
     rf"(?:{_YEAR})?(?:前(?P<q>{_QUARTER})个?季度|第?[1一](?:季度)?{_DASH}第?(?P<q2>{_QUARTER})季度)"
 )
@@ -137,9 +135,7 @@ _ONE_MONTH = re.compile(
     rf"(?:{_YEAR}|{_FRESH})(?P<m1>{_MONTH})月(?![0-9])"
     rf"|(?<![0-9.])(?P<year2>{_YYYY})[\-./](?P<m2>1[0-2]|0?[1-9])(?![0-9\-./万亿元%])"
 )
-_WHOLE_YEAR = re.compile(
-    rf"(?<![0-9])(?P<year>{_YYYY})(?:年度|年?全年)|(?:年度|年份):?(?P<year2>{_YYYY})(?![0-9])年?"
-)
+_WHOLE_YEAR = re.compile(rf"(?<![0-9])(?P<year>{_YYYY})(?:年度|年?全年)|(?:年度|年份):?(?P<year2>{_YYYY})(?![0-9])年?")
 _BARE_YEAR = re.compile(rf"(?<![0-9])(?P<year>{_YYYY})年")
 
 
@@ -176,7 +172,7 @@ class Calendar:
         """Return the period the texts speak of, trying each level of texts in turn (sheet, workbook, file name).
 
         The first level that speaks of a period of this calendar decides; a year missing there (``1-6月``) is taken
-        from that level or, failing that, from a later one. Several different periods on the deciding level are all
+        from that level or, failing that, from the next that names one. Several different periods on the deciding level are all
         returned: the caller reports the contradiction, nobody guesses. Days on which a form was filled in or signed
         count for nothing. For a year-to-date calendar ``2025年度`` means the whole year only where no level names
         months: titles say it of every issue.
@@ -190,7 +186,7 @@ class Calendar:
                 for text in texts:
                     for mention in _said(text[:_LONGEST_TEXT]).mentions:
                         if mention.manner in manners:
-                            for period in self._periods(mention, levels[number:]):
+                            for period in self._periods(mention, (*levels[number:], *levels[:number])):
                                 found.setdefault(period, text)
                 if found:
                     return Recognition(tuple(sorted(found)), " | ".join(dict.fromkeys(found.values())))

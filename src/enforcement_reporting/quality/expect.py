@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule
 from enforcement_reporting.quality.rules import Suite, column_name
 from enforcement_reporting.settings import Settings
 
+_DOCS, _RESULTS = "data_docs", "validation_results"  # folders under the state folder
 _GX_SEVERITY = {Severity.ERROR: "critical", Severity.QUESTION: "warning", Severity.NOTICE: "info"}
 
 
@@ -27,7 +29,6 @@ def run_suites(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, l
     Returns the submission ids that fail, by rule id (all of them, however many), and the path of the Data Docs.
     Raises RuntimeError where a rule could not be evaluated at all.
     """
-    docs = settings.state / "data_docs"
     context = _context(settings)
     with warnings.catch_warnings():
         # The Postgres data source it would rather have refuses a unix socket.
@@ -35,12 +36,14 @@ def run_suites(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, l
         source = context.data_sources.add_sql(name="warehouse", connection_string=_url(settings))
     failing: dict[str, list[str]] = {}
     for suite in suites:
-        table = suite.wide_table
-        asset = source.add_table_asset(name=suite.form.form_id, table_name=table)
+        # The docs show the last check of each form: their size follows the catalog, not the years.
+        for results in (_RESULTS, f"{_DOCS}/validations"):
+            shutil.rmtree(settings.state / results / suite.form.form_id, ignore_errors=True)
+        asset = source.add_table_asset(name=suite.form.form_id, table_name=suite.wide_table)
         batch = asset.add_batch_definition_whole_table("submissions")
         failing |= _run_suite(context, suite, batch)
     context.build_data_docs()
-    return failing, str(docs / "index.html")
+    return failing, str(settings.state / _DOCS / "index.html")
 
 
 def _url(settings: Settings) -> str:
@@ -55,7 +58,7 @@ def _run_suite(context: EphemeralDataContext, suite: Suite, batch: BatchDefiniti
         ExpectRowsToSatisfyRule(
             column_list=["submission_id", *(column_name(column, form_id) for column in check.columns)],
             condition=check.condition,
-            statement=f"{check.rule_id}: {check.rule_kind}",
+            statement=f"{check.rule_id}（{check.severity}）{check.statement}",
             ignore_row_if="never",
             severity=_GX_SEVERITY[check.severity],
             meta={"rule_id": check.rule_id},
@@ -67,7 +70,7 @@ def _run_suite(context: EphemeralDataContext, suite: Suite, batch: BatchDefiniti
     result = validation.run(
         result_format={
             "result_format": "COMPLETE",
-            "unexpected_index_column_names": ["submission_id"],
+            "unexpected_index_column_names": ["unit_name", "period_name", "submission_id"],
             # Failing keys are cut at this count, and the default is 20.
             "partial_unexpected_count": 10_000_000,
             "return_unexpected_index_query": False,
@@ -98,6 +101,9 @@ def _context(settings: Settings) -> EphemeralDataContext:
             "base_directory": str(settings.state / folder),
         }
 
+    def view(class_name: str) -> dict[str, str]:
+        return {"module_name": "enforcement_reporting.quality.pages", "class_name": class_name}
+
     config = DataContextConfig(
         analytics_enabled=False,
         progress_bars=ProgressBarsConfig(globally=False),
@@ -110,14 +116,20 @@ def _context(settings: Settings) -> EphemeralDataContext:
             "checkpoint_store": {"class_name": "CheckpointStore"},
             "results": {
                 "class_name": "ValidationResultsStore",
-                "store_backend": store("validation_results"),
+                "store_backend": store(_RESULTS),
             },
         },
         data_docs_sites={
             "docs": {
                 "class_name": "SiteBuilder",
-                "store_backend": store("data_docs"),
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "store_backend": store(_DOCS),
+                "show_how_to_buttons": False,
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": view("SelfContainedIndex")},
+                "site_section_builders": {
+                    "expectations": {"view": view("SelfContainedPage")},
+                    "validations": {"view": view("SelfContainedPage")},
+                    "profiling": "None",
+                },
             }
         },
     )

@@ -134,6 +134,11 @@ class Check:
     message: str
     values: dict[str, str]
 
+    @property
+    def statement(self) -> str:
+        """Return what the check says where it fails, with ○ in the places of values."""
+        return re.sub(r"\{(\w+)\}", lambda name: _text_of_literal(self.values[name[1]]) or "○", self.message)
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -443,6 +448,12 @@ class _Compiler:
 
 def _quote(name: str) -> str:
     return f'"{name}"'
+
+
+def _text_of_literal(expression: str) -> str:
+    """Return the text of an SQL literal, or nothing where the expression is not just one."""
+    match = re.fullmatch(r"'((?:[^']|'')*)'", expression)
+    return match[1].replace("''", "'") if match else ""
 
 
 def _literal(text: str) -> str:

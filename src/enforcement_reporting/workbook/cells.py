@@ -27,7 +27,9 @@ _NUMBER = re.compile(
 # What only resembles a digit (①, ²) stays as it is: a footnote mark is no part of the number before it.
 _AS_TYPED: dict[int, str | None] = {
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
-    **dict.fromkeys(map(ord, "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f"), " "),
+    **dict.fromkeys(
+        map(ord, "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f"), " "
+    ),
     **dict.fromkeys(map(ord, "\u205f\u3000\t"), " "),
     **dict.fromkeys(map(ord, "\uff0d\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u2501\u30fc"), "-"),
     **dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\0"), None),

@@ -71,7 +71,7 @@ class HeaderFinder:
         components = {label for paths in self._paths.values() for path in paths for label in path}
         self._labels = components | set(self._by_key) | self.unit_labels | self._ignored
         self.lowest_labels = {
-            key: indicator_id
+            (key, indicator_id)
             for indicator_id, paths in self._paths.items()
             for path in paths
             for key in (joined(path[-1:]), joined(path))
@@ -170,8 +170,8 @@ class HeaderFinder:
     def _columns(self, grid: Grid, first: int, last: int, *, carried: bool) -> list[Column]:
         """Return the columns that have a label; ``carried``: a label in the upper rows reaches to the next one."""
         width = max(len(row) for row in grid.rows)
-        lowest = {
-            column: row for row in range(first, last + 1) for column, cell in enumerate(grid.rows[row]) if cell != ""
+        highest = {
+            column: row for row in range(last, first - 1, -1) for column, cell in enumerate(grid.rows[row]) if cell != ""
         }
         filled: dict[Place, tuple[str, Place]] = {}
         for row in range(first, last + 1):
@@ -184,7 +184,7 @@ class HeaderFinder:
                     for r in range(row, min(end_row, last) + 1):
                         for c in range(column, min(end_column, width - 1) + 1):
                             filled[r, c] = before
-                elif carried and before and row < lowest.get(column, first) and (row, column) not in filled:
+                elif carried and before and row < highest.get(column, first) and (row, column) not in filled:
                     filled[row, column] = before
         columns = []
         for index in range(width):

@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from xml.etree import ElementTree
-from xml.sax.saxutils import quoteattr
 
 MAX_FILE_BYTES = 30_000_000
 MAX_INFLATED_BYTES = 40_000_000
@@ -98,7 +97,10 @@ def open_package(content: bytes) -> Package:
 
 
 def packed(package: Package) -> io.BytesIO:
-    """Return a workbook of the package's parts and nothing else, its sheets in their order."""
+    """Return a workbook of the package's parts and nothing else, its sheets in their order.
+
+    The sheets have numbers for names: two of one name would be one to the reader.
+    """
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     relations = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
@@ -116,9 +118,7 @@ def packed(package: Package) -> io.BytesIO:
         rows = (f'<Relationship Id="r{n}" Type="{office}/{kind}" Target="{to}"/>' for n, (kind, to) in enumerate(pairs))
         return f"{relations}{''.join(rows)}</Relationships>"
 
-    rows = (
-        f'<sheet name={quoteattr(sheet.name)} sheetId="{n + 1}" r:id="r{n}"/>' for n, sheet in enumerate(package.sheets)
-    )
+    rows = (f'<sheet name="{n}" sheetId="{n + 1}" r:id="r{n}"/>' for n in range(len(package.sheets)))
     workbook = f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{"".join(rows)}</sheets></workbook>'
     parts["_rels/.rels"] = related([("officeDocument", "xl/workbook.xml")]).encode()
     parts["xl/workbook.xml"] = workbook.encode()

@@ -123,7 +123,7 @@ class Reader:
         self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
         self._by_title: dict[str, set[int]] = defaultdict(set)
         for number, finder in enumerate(self._finders):
-            for label, indicator_id in finder.lowest_labels.items():
+            for label, indicator_id in finder.lowest_labels:
                 self._by_label[label].add((number, indicator_id))
             for title in (finder.form.title, *finder.form.title_aliases):
                 self._by_title[plain(title)].add(number)
@@ -229,10 +229,10 @@ class Reader:
         return matches
 
     def _names_units(self, match: _Match, sheet: _Sheet) -> bool:
-        """Return whether a sheet names units of the form's authority, where the form has its units."""
+        """Return whether a sheet names units of the form's authority, in its column of units or, lacking one, anywhere."""
         units = self._units[match.form.authority_id]
         table = _Table(sheet.grid, match, units)
-        if match.form.unit_labels:
+        if table.unit_column:
             return table.names_units()
         return bool(unit_lines(sheet.texts, units)[0] or units_mentioned(sheet.texts, units))
 
