@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,18 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server() -> Iterator[LocalServer]:
     """The local server as the product starts it, but without waiting for the disk."""
-    state = tmp_path_factory.mktemp("server")
-    yield ensure_server(state, durable=False)
-    stop_server(state)
+    with state_folder() as state:
+        yield ensure_server(state, durable=False)
+        stop_server(state)
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """A folder outside pytest's own, which every session of pytest closes to the account the server runs as."""
+    with tempfile.TemporaryDirectory(prefix="enforcement-") as folder:
+        yield Path(folder)
 
 
 def settings_for(state: Path, definitions: Path = PROJECT_ROOT, url: str | None = None) -> Settings:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from conftest import new_database
 
+from conftest import new_database
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.settings import PROJECT_ROOT
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import settings_for
 
+from conftest import settings_for, state_folder
 from enforcement_reporting import intake
 from enforcement_reporting.local.postgres import WAREHOUSE, find_server, local_warehouse
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
@@ -25,10 +25,10 @@ from enforcement_reporting.warehouse import connect
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("end_to_end")
-    yield folder
-    local(folder, "down")
+def state() -> Iterator[Path]:
+    with state_folder() as folder:
+        yield folder
+        local(folder, "down")
 
 
 def local(state: Path, command: str) -> subprocess.CompletedProcess[str]:

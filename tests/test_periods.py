@@ -17,7 +17,7 @@ YEAR = Calendar(CalendarKind.YEAR)
 TO_DATE = Calendar(CalendarKind.YEAR_TO_DATE)
 CAMPAIGN = Calendar(CalendarKind.CAMPAIGN, starts_on=date(2023, 5, 1))
 
-NUMERALS = "零 一 二 三 四 五 六 七 八 九 十 十一 十二".split()
+NUMERALS = ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"]
 years = st.integers(1990, 2089)
 months = st.integers(1, 12)
 # What may stand around the period in a title.

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workbooks import Error, Formatted, Formula, Rows, Sheet, Value, workbook
 
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import READING_KINDS, ReadingFinding
 from enforcement_reporting.workbook import Observation, Reader, ReadSubmission, ReadWorkbook, UnreadableWorkbook
+from workbooks import Error, Formatted, Formula, Rows, Sheet, Value, workbook
 
 CATALOG = {
     "landing.yaml": "places: [{place_id: inbox, path: inbox, policy: collect}]",
@@ -218,6 +218,8 @@ def test_a_sheet_of_one_unit_becomes_one_submission(read: Read) -> None:
 
 
 class TestWhereTheTableStands:
+    """The table is found wherever and however it stands."""
+
     def test_columns_may_be_moved_and_rows_reordered(self, read: Read) -> None:
         header: Rows = [
             ["罚款金额", "重大隐患", None, "单位", "一般隐患", None],
@@ -300,6 +302,8 @@ class TestWhereTheTableStands:
 
 
 class TestUnitsOfMeasure:
+    """Figures arrive in the declared unit of measure, rates as the sheet shows them."""
+
     @pytest.mark.parametrize(
         ("label", "typed", "value"),
         [
@@ -360,6 +364,8 @@ class TestUnitsOfMeasure:
 
 
 class TestHeaders:
+    """A column is taken for what its labels say, or not at all."""
+
     def test_an_unknown_column_is_named_and_the_rest_goes_on(self, read: Read) -> None:
         header: Rows = [[*HEADER[0], "其他工作"], HEADER[1], [*HEADER[2], None]]
         result = read(hazards([*HEKOU, 9], header=header))
@@ -428,6 +434,8 @@ class TestHeaders:
 
 
 class TestUnits:
+    """A unit is known by its names, and never replaced by a guess."""
+
     def test_an_unknown_unit_is_named_and_the_other_rows_go_on(self, read: Read) -> None:
         result = read(hazards(["下游镇", 1, 1, 0, 0, 0], HEKOU))
         finding = only(result)
@@ -502,6 +510,8 @@ class TestUnits:
 
 
 class TestForms:
+    """A form is known by its title and header, together."""
+
     def test_a_title_inside_a_longer_title_is_not_meant(self, read: Read) -> None:
         result = read(
             [["重大行政处罚情况统计表"], ["填报单位：河口镇", "2025年1-9月"], ["重大处罚", "重大罚没金额"], [1, 2]]
@@ -584,6 +594,8 @@ class TestForms:
 
 
 class TestPeriods:
+    """The period is said by the sheet, then by the workbook, then by the file name."""
+
     def test_two_periods_around_the_table_are_a_finding(self, read: Read) -> None:
         sheet = hazards(HEKOU, title="2025年8月隐患排查情况表（2025年9月）")
         result = read(sheet, hazards(SHANGPO))
@@ -622,6 +634,8 @@ class TestPeriods:
 
 
 class TestCells:
+    """A cell is in one of four states, or unreadable with a finding."""
+
     def test_zero_blank_and_not_applicable_are_three_things(self, read: Read) -> None:
         result = read(hazards(["河口镇", 0, None, "—", "0", " "]))
         states = [(item.state, item.text) for item in result.submissions[0].observations[:5]]

@@ -172,10 +172,10 @@ class Calendar:
         """Return the period the texts speak of, trying each level of texts in turn (sheet, workbook, file name).
 
         The first level that speaks of a period of this calendar decides; a year missing there (``1-6月``) is taken
-        from that level or, failing that, from the next that names one. Several different periods on the deciding level are all
-        returned: the caller reports the contradiction, nobody guesses. Days on which a form was filled in or signed
-        count for nothing. For a year-to-date calendar ``2025年度`` means the whole year only where no level names
-        months: titles say it of every issue.
+        from that level or, failing that, from the next that names one. Several different periods on the deciding
+        level are all returned: the caller reports the contradiction, nobody guesses. Days on which a form was filled
+        in or signed count for nothing. For a year-to-date calendar ``2025年度`` means the whole year only where no
+        level names months: titles say it of every issue.
         """
         passes = [set(_Manner)]
         if self.kind is CalendarKind.YEAR_TO_DATE:

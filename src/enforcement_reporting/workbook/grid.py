@@ -12,6 +12,7 @@ from array import array
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -116,14 +117,16 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
 
 _NAME = rb"(?:[^\s<>/:]+:)?"
 _CELL_START = re.compile(rb"<" + _NAME + rb"c(?=[\s/>])")
+# A row or a cell with its address, style and kind where they stand first, as they nearly always do.
 _TAG = re.compile(
     rb"<" + _NAME + rb"(row|c)"
-    rb"""((?:\s++[^\s=<>"'/]++\s*+=\s*+(?:"[^"]{0,500}+"|'[^']{0,500}+')){0,20}+)\s*+(/?)>"""
+    rb"""(?: r="([A-Za-z]{0,3})([0-9]{1,7})")?(?: s="([0-9]+)")?(?: t="([a-zA-Z]+)")?"""
+    rb"""((?:\s++[^\s=<>"'/]++\s*+=\s*+(?:"[^"<>]*+"|'[^'<>]*+'))*+)\s*+(/?)>"""
 )
 _ATTRIBUTE = re.compile(rb"""\s([rst])\s*+=\s*+["']([^"']*+)["']""")
-_ADDRESS = re.compile(rb"([A-Za-z]{1,3})([0-9]{1,7})")
+_ADDRESS = re.compile(rb"([A-Za-z]{0,3})([0-9]{1,7})")
 _BODY = re.compile(rb"(?:[^<]++|<(?!/?" + _NAME + rb"c[\s/>]))*+")
-_FORMULA = re.compile(rb"<" + _NAME + rb"f[\s/>]")
+_FORMULA = re.compile(rb"\s*+<" + _NAME + rb"f[\s/>]")
 _VALUE = re.compile(rb"<" + _NAME + rb"v>([^<]*+)<")
 _STRING_END = re.compile(rb"</" + _NAME + rb"si>")
 _STRING_USE = re.compile(rb"""\st\s*+=\s*+["']s["'][^<>]*+>\s*+<""" + _NAME + rb"v>\s*+(\d{1,9})")
@@ -143,79 +146,83 @@ class _Scan:
         self.errors: dict[str, str] = {}
         self.formats: dict[str, NumberFormat] = {}
         self.shared_texts = 0
-        self.last_row = self.last_column = 0
-        self._first_row = self._first_column = 1 << 30
         if xml.count(b"mergeCell") > MAX_MERGED:
             raise _abnormal(sheet, f"more than {MAX_MERGED} merged ranges")
         styles = {b"%d" % style: number_format for style, number_format in formats.items()}
         has_formulas = _FORMULA.search(xml) is not None
         unknown_errors: list[tuple[int, int]] = []
-        seen = row = column = 0
+        rows, columns = set(), set()
+        cells = row = column = 0
         for match in _TAG.finditer(xml):
-            attributes = dict(_ATTRIBUTE.findall(match[2]))
-            address = attributes.get(b"r", b"")
-            if match[1] == b"row":
-                row, column = int(address) if address.isdigit() else row + 1, 0
+            tag, letters, digits, style, kind, others, closed = match.groups()
+            if others:
+                attributes = dict(_ATTRIBUTE.findall(others))
+                style, kind = attributes.get(b"s", style), attributes.get(b"t", kind)
+                if b"r" in attributes:
+                    letters, digits = _address(sheet, attributes[b"r"])
+            if tag == b"row":
+                row, column = int(digits) if digits else row + 1, 0
                 continue
-            seen += 1
-            if address:
-                row, column = _position(sheet, address)
+            cells += 1
+            if letters:
+                column = _column_number(letters)
+            elif digits:
+                raise _abnormal(sheet, f"a cell at {digits!r}")
             else:
-                column += 1
-            if match[3]:
+                column, digits = column + 1, b"%d" % row
+            if closed:
                 continue
-            self._extend(sheet, row, column)
-            kind = attributes.get(b"t", b"n")
+            rows.add(digits)
+            columns.add(column)
             if kind == b"s":
                 self.shared_texts += 1
-            if kind == b"e" or has_formulas:
-                body = _BODY.match(xml, match.end())
-                value = _VALUE.search(xml, match.end(), body.end() + 1) if body else None
-                if kind == b"e":
-                    self.errors[_named(row, column)] = value[1].decode("utf-8", "replace") if value else "#VALUE!"
-                    if value and value[1] not in _KNOWN_ERRORS:
-                        unknown_errors.append(value.span(1))
-                # A formula whose result is the empty text ("str") has a value.
-                elif body and kind != b"str" and not (value and value[1].strip()) and _FORMULA.search(body[0]):
-                    self.without_value.add(_named(row, column))
-            if kind == b"n" and (number_format := styles.get(attributes.get(b"s", b"0"))):
-                self.formats[_named(row, column)] = number_format
-        if seen != sum(1 for _ in _CELL_START.finditer(xml)):
+            elif kind == b"e":
+                value = _value(xml, match.end())
+                self.errors[f"{column_letters(column - 1)}{int(digits)}"] = value[1].decode("utf-8", "replace") if value else "#VALUE!"
+                if value and value[1] not in _KNOWN_ERRORS:
+                    unknown_errors.append(value.span(1))
+            elif kind is None or kind == b"n":
+                if number_format := styles.get(style or b"0"):
+                    self.formats[f"{column_letters(column - 1)}{int(digits)}"] = number_format
+                if has_formulas and _FORMULA.match(xml, match.end()):
+                    value = _value(xml, match.end())
+                    if not (value and value[1].strip()):
+                        self.without_value.add(f"{column_letters(column - 1)}{int(digits)}")
+        if cells != sum(1 for _ in _CELL_START.finditer(xml)):
             raise _abnormal(sheet, "malformed cells")
+        numbers = [int(digits) for digits in rows]
+        self.last_row, self.last_column = max(numbers, default=0), max(columns, default=0)
+        self.extent = 0  # cells in the rectangle from the first to the last
+        if rows:
+            self.extent = (self.last_row - min(numbers) + 1) * (self.last_column - min(columns) + 1)
         for start, end in reversed(unknown_errors):
             self.xml = self.xml[:start] + b"#VALUE!" + self.xml[end:]
 
-    @property
-    def extent(self) -> int:
-        """Return the number of cells in the rectangle from the first to the last."""
-        if not self.last_row:
-            return 0
-        return (self.last_row - self._first_row + 1) * (self.last_column - self._first_column + 1)
 
-    def _extend(self, sheet: Sheet, row: int, column: int) -> None:
-        self._first_row, self.last_row = min(self._first_row, row), max(self.last_row, row)
-        self._first_column, self.last_column = min(self._first_column, column), max(self.last_column, column)
-        if self.extent > MAX_CELLS:
-            raise _too_large(sheet, self)
+def _value(xml: bytes, start: int) -> re.Match[bytes] | None:
+    """Return the saved value of the cell whose tag ends at ``start``."""
+    body = _BODY.match(xml, start)
+    return _VALUE.search(xml, start, body.end() + 1) if body else None
 
 
-def _position(sheet: Sheet, address: bytes) -> tuple[int, int]:
-    """Return (row, column) of an address, counted from 1."""
+def _address(sheet: Sheet, address: bytes) -> tuple[bytes, bytes]:
     match = _ADDRESS.fullmatch(address)
     if match is None:
-        raise _abnormal(sheet, f"a cell at {address!r}")
-    column = 0
-    for letter in match[1].upper():
-        column = column * 26 + letter - 64
-    return int(match[2]), column
+        raise _abnormal(sheet, f"an address {address!r}")
+    return match[1], match[2]
 
 
-def _named(row: int, column: int) -> str:
-    return f"{column_letters(column - 1)}{row}"
+@lru_cache(maxsize=1024)
+def _column_number(letters: bytes) -> int:
+    """Return the number of a column counted from 1."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _too_large(sheet: Sheet, scan: _Scan) -> UnreadableWorkbook:
-    last = _named(scan.last_row, scan.last_column)
+    last = f"{column_letters(scan.last_column - 1)}{scan.last_row}"
     return UnreadableWorkbook(
         f"工作表“{sheet.name}”的数据区一直到 {last}，超出可读取的范围。请删去表格以外的内容后再报。",
         f"sheet {sheet.name} reaches to {last}: more than {MAX_CELLS} cells",
@@ -278,6 +285,7 @@ def as_text(cell: Cell) -> str:
     return str(cell)
 
 
+@lru_cache(maxsize=1024)
 def column_letters(index: int) -> str:
     """Return the letters of a column counted from 0: A, B, …, Z, AA."""
     letters = ""

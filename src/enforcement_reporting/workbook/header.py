@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from enforcement_reporting.catalog import Form
@@ -171,7 +171,10 @@ class HeaderFinder:
         """Return the columns that have a label; ``carried``: a label in the upper rows reaches to the next one."""
         width = max(len(row) for row in grid.rows)
         highest = {
-            column: row for row in range(last, first - 1, -1) for column, cell in enumerate(grid.rows[row]) if cell != ""
+            column: row
+            for row in range(last, first - 1, -1)
+            for column, cell in enumerate(grid.rows[row])
+            if cell != ""
         }
         filled: dict[Place, tuple[str, Place]] = {}
         for row in range(first, last + 1):
@@ -180,10 +183,7 @@ class HeaderFinder:
                 text = as_text(cell)
                 if text.strip():
                     before = (text, (row, column))
-                    end_row, end_column = grid.spans.get((row, column), (row, column))
-                    for r in range(row, min(end_row, last) + 1):
-                        for c in range(column, min(end_column, width - 1) + 1):
-                            filled[r, c] = before
+                    filled.update(dict.fromkeys(_covered(grid, row, column, last), before))
                 elif carried and before and row < highest.get(column, first) and (row, column) not in filled:
                     filled[row, column] = before
         columns = []
@@ -201,6 +201,19 @@ class HeaderFinder:
             if path:
                 columns.append(Column(index, tuple(path), unit_of_measure, place))
         return columns
+
+
+def _covered(grid: Grid, row: int, column: int, last_row: int) -> Iterator[Place]:
+    """Yield the cells of the header that a cell is merged over; another text ends it, as no merged range has two."""
+    yield row, column
+    end_row, end_column = grid.spans.get((row, column), (row, column))
+    for r in range(row, min(end_row, last_row) + 1):
+        cells = grid.rows[r]
+        for c in range(column, min(end_column, len(cells) - 1) + 1):
+            if (r, c) != (row, column):
+                if cells[c] != "":
+                    break
+                yield r, c
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ import posixpath
 import zipfile
 import zlib
 from dataclasses import dataclass
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 MAX_FILE_BYTES = 30_000_000
 MAX_INFLATED_BYTES = 40_000_000
@@ -30,7 +30,7 @@ _ABNORMAL = "文件的内部结构异常，拒绝读取。请用表格软件打�
 _NO_WORKBOOK = "文件不是 Excel 工作簿（.xlsx）。请另存为 .xlsx 后再报。"
 
 
-class UnreadableWorkbook(Exception):
+class UnreadableWorkbook(Exception):  # noqa: N818 (it is the file that is so named)
     """A file that cannot be read as a workbook. ``reason`` is for the clerk, ``str()`` for the log."""
 
     def __init__(self, reason: str, log: str) -> None:
@@ -200,11 +200,11 @@ class _Parts:
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} declares XML entities")
         return xml
 
-    def tree(self, path: str) -> ElementTree.Element:
+    def tree(self, path: str) -> ET.Element:
         """Return a small part as a tree."""
         try:
-            return ElementTree.fromstring(self.xml(path, MAX_STRUCTURE_BYTES))
-        except (ElementTree.ParseError, ValueError) as error:
+            return ET.fromstring(self.xml(path, MAX_STRUCTURE_BYTES))  # noqa: S314 (entities were refused)
+        except (ET.ParseError, ValueError) as error:
             raise UnreadableWorkbook(_DAMAGED, f"part {path}: {error}") from None
 
     def relations(self, path: str, folder: str) -> dict[str, tuple[str, str]]:

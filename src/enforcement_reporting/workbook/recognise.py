@@ -28,7 +28,7 @@ from enforcement_reporting.workbook.cells import (
     power_of_ten,
 )
 from enforcement_reporting.workbook.grid import Cell, Grid, as_text, open_workbook
-from enforcement_reporting.workbook.header import Column, Header, HeaderFinder
+from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder
 from enforcement_reporting.workbook.labels import (
     joined,
     plain,
@@ -41,7 +41,8 @@ from enforcement_reporting.workbook.labels import (
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
 COVERAGE_WITHOUT_TITLE = 0.8
-HEADER_SEARCH_ROWS = 200
+# Titles, periods and names outside the table are looked for in so many rows at the top and at the end of a sheet.
+TOP_ROWS, END_ROWS = 250, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,9 @@ class Reader:
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
         workbook = _Workbook(file_name, [], result)
         sheets = [
-            _Sheet(grid, [text for row in grid.rows for text in row_texts(row)], workbook)
+            _Sheet(
+                grid, [text for row in _outer(range(len(grid.rows))) for text in row_texts(grid.rows[row])], workbook
+            )
             for grid in opened.grids
             if not grid.is_empty
         ]
@@ -211,7 +214,7 @@ class Reader:
         """Return the forms that a sheet may be."""
         labels = {
             joined([split_unit(as_text(cell), self._units_of_measure)[0]])
-            for row in grid.rows[:HEADER_SEARCH_ROWS]
+            for row in grid.rows[:SEARCH_ROWS]
             for cell in row
             if isinstance(cell, str) and cell
         }
@@ -223,13 +226,14 @@ class Reader:
             if not found[number] or found[number] < least:
                 continue
             header = finder.find(grid)
-            if header and finder.coverage(header) * finder.required >= least:
-                if number in titled or finder.likeness(header) >= COVERAGE_WITHOUT_TITLE:
-                    matches.append(_Match(finder, header, number in titled))
+            if header is None or finder.coverage(header) * finder.required < least:
+                continue
+            if number in titled or finder.likeness(header) >= COVERAGE_WITHOUT_TITLE:
+                matches.append(_Match(finder, header, number in titled))
         return matches
 
     def _names_units(self, match: _Match, sheet: _Sheet) -> bool:
-        """Return whether a sheet names units of the form's authority, in its column of units or, lacking one, anywhere."""
+        """Return whether a sheet names units of the form's authority: in its column of units, or else anywhere."""
         units = self._units[match.form.authority_id]
         table = _Table(sheet.grid, match, units)
         if table.unit_column:
@@ -318,11 +322,11 @@ class _Table:
 
     def texts_above(self) -> list[str]:
         """Return the texts above the header."""
-        return [text for row in self.grid.rows[: self._header.first] for text in row_texts(row)]
+        return _texts(self.grid, range(self._header.first))
 
     def texts_below(self) -> list[str]:
         """Return the texts below the header that are not part of a row of figures."""
-        return [text for row in self._below if not self._is_figures(row) for text in row_texts(self.grid.rows[row])]
+        return _texts(self.grid, (row for row in _outer(self._below) if not self._is_figures(row)))
 
     def outside_texts(self) -> list[str]:
         """Return the texts above the header and those below it that are not part of a row of figures."""
@@ -330,8 +334,7 @@ class _Table:
 
     def header_texts(self) -> list[str]:
         """Return the texts of the header itself."""
-        rows = self.grid.rows[self._header.first : self._header.last + 1]
-        return [text for row in rows for text in row_texts(row)]
+        return _texts(self.grid, range(self._header.first, self._header.last + 1))
 
     def header_findings(self) -> list[ReadingFinding]:
         """Return what is wrong with the header: columns missing, unknown, doubtful, or in the wrong unit."""
@@ -491,7 +494,7 @@ class _Table:
         return isinstance(cell, float)
 
     def _is_column_numbers(self, row: int, cells: list[Cell]) -> bool:
-        """Return whether the row right below the header numbers its columns: 甲 1 2 3 …"""
+        """Return whether the row right below the header numbers its columns (甲 1 2 3)."""
         if row != self._header.last + 1 or len(cells) < 2:
             return False
         if self.unit_column and self._unit_name(row) in self._units:
@@ -527,6 +530,15 @@ class _Table:
 
     def _cells(self, row: int, column: int) -> str:
         return f"{self.grid.name}!{self.grid.address(row, column)}"
+
+
+def _texts(grid: Grid, rows: Iterable[int]) -> list[str]:
+    return [text for row in rows for text in row_texts(grid.rows[row])]
+
+
+def _outer(rows: range) -> list[int]:
+    """Return the first and the last rows."""
+    return [*rows[:TOP_ROWS], *rows[TOP_ROWS:][-END_ROWS:]]
 
 
 def _in_force(unit: Unit, period: Period) -> bool:
