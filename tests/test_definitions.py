@@ -314,7 +314,7 @@ def test_a_bad_definition_is_refused_with_file_key_and_expectation(
 def test_a_file_that_is_not_yaml_is_refused_by_name(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD) / FORM
     path.write_text("title: [检查\nform_id: demo_checks\n", encoding="utf-8")
-    with pytest.raises(CatalogError, match="demo_checks.yaml: not readable as YAML"):
+    with pytest.raises(CatalogError, match=r"demo_checks\.yaml: not readable as YAML"):
         load(tmp_path)
 
 
@@ -325,5 +325,5 @@ def test_a_form_has_its_rules_in_one_file_only(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_catalog_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match="expected a folder with landing.yaml"):
+    with pytest.raises(CatalogError, match=r"expected a folder with landing\.yaml"):
         load(tmp_path)

@@ -266,9 +266,12 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     ),
     "hundred_thousand_parts": lambda: workbook(FORM, parts={f"x{n}": b"" for n in range(100_000)}),
     "duplicated_part": duplicated,
+    "unknown_encoding": lambda: workbook(
+        FORM, parts={"xl/workbook.xml": b'<?xml version="1.0" encoding="UTF-99"?><workbook/>'}
+    ),
     "deep_structure": lambda: workbook(FORM, parts={"xl/workbook.xml": b"<a>" * 1_000_000 + b"</a>" * 1_000_000}),
     "text_that_is_not_there": lambda: with_shared_strings('<row r="1"><c r="A1" t="s"><v>99</v></c></row>', ""),
-    "two_million_styled_cells": lambda: with_sheet(around("<row>" + '<c s="1"/>' * 2_000_000 + "</row>")),
+    "million_rows_without_addresses": lambda: with_sheet(around("<row><c><v>1</v></c></row>" * 1_000_000)),
 }
 
 # What is read, with the findings that must be there and the figures.
@@ -311,6 +314,11 @@ READ: dict[str, tuple[Callable[[], bytes], set[str], int]] = {
         set(),
         2,
     ),
+    "million_styled_cells": (
+        lambda: with_sheet(FORM_XML.replace("</sheetData>", "<row>" + '<c s="1"/>' * 1_000_000 + "</row></sheetData>")),
+        set(),
+        2,
+    ),
     "deep_nesting": (
         lambda: with_sheet(FORM_XML.replace("</sheetData>", "</sheetData>" + "<x>" * 500_000 + "</x>" * 500_000)),
         set(),
@@ -318,13 +326,10 @@ READ: dict[str, tuple[Callable[[], bytes], set[str], int]] = {
     ),
     "huge_merged_range": (
         lambda: with_sheet(
-            around(
-                re.sub(r".*<sheetData>|</sheetData>.*", "", FORM_XML),
-                '<mergeCells><mergeCell ref="A2:XFD1048576"/></mergeCells>',
-            )
+            FORM_XML.replace("</sheetData>", '</sheetData><mergeCells><mergeCell ref="A2:XFD1048576"/></mergeCells>')
         ),
         set(),
-        0,
+        2,
     ),
     "huge_text": (lambda: workbook([*FORM, ["长" * 5_000_000]]), set(), 2),
     "thousand_columns": (
@@ -344,9 +349,15 @@ READ: dict[str, tuple[Callable[[], bytes], set[str], int]] = {
                 [f"{letters(column)}2:XFD2" for column in range(16_000)],
             )
         ),
-        {"table_not_found"},
+        {"ambiguous_header", "missing_header"},
         0,
     ),
+    "number_formats_in_an_unknown_encoding": (
+        lambda: workbook(FORM, parts={"xl/styles.xml": b'<?xml version="1.0" encoding="UTF-99"?><styleSheet/>'}),
+        set(),
+        2,
+    ),
+    "no_visible_sheet": (lambda: workbook(Sheet(FORM, state="hidden")), {"hidden_sheet"}, 0),
     "control_characters": (lambda: workbook([*FORM[:2], ["河口镇", "3_x0000_", 1]]), set(), 2),
 }
 

@@ -62,7 +62,8 @@ def test_all_item_ranks_points_totals_and_overall_ranks_are_as_printed(published
     ours = {
         (unit, item): (rank, points)
         for unit, item, rank, points in published.execute(
-            "select unit_name, item_id, rank, points from marts.fct_rankings where scoreboard_id = 'zhumadian_effectiveness'"
+            "select unit_name, item_id, rank, points from marts.fct_rankings"
+            " where scoreboard_id = 'zhumadian_effectiveness'"
         )
     }
     items = [item.item_id for item in load_catalog(PROJECT_ROOT).scoreboards[0].items]

@@ -233,6 +233,11 @@ class Calendar:
         return None
 
 
+def speaks_of_time(text: str) -> bool:
+    """Return whether a text says anything about a period or a year."""
+    return _said(text[:_LONGEST_TEXT]) != _NOTHING_SAID
+
+
 @lru_cache(maxsize=4096)
 def _said(text: str) -> _Said:
     """Return what a text says about time."""

@@ -53,6 +53,7 @@ NOT_APPLICABLE = Parsed("not_applicable")
 UNREADABLE = Parsed("unreadable")
 
 
+@lru_cache(maxsize=8192)
 def parse_text(text: str, unit_of_measure: str, written_in: str, not_applicable: frozenset[str]) -> Parsed:
     """Return what a typed text says.
 
@@ -80,6 +81,12 @@ def parse_text(text: str, unit_of_measure: str, written_in: str, not_applicable:
         written_in = suffix
     digits = re.sub("[, ]", "", whole)
     return parse_number(Decimal(f"{sign}{digits or '0'}{fraction}"), unit_of_measure, written_in)
+
+
+@lru_cache(maxsize=8192)
+def parse_stored(digits: str, unit_of_measure: str, written_in: str) -> Parsed:
+    """Return what a cell says that holds a number and not a text, given its digits."""
+    return parse_number(Decimal(digits), unit_of_measure, written_in)
 
 
 def parse_number(number: Decimal, unit_of_measure: str, written_in: str) -> Parsed:

@@ -39,7 +39,7 @@ def number_formats(styles: bytes) -> dict[int, NumberFormat]:
     """
     try:
         tree = ET.fromstring(styles)  # noqa: S314 (entities were refused)
-    except (ET.ParseError, ValueError):
+    except (ET.ParseError, LookupError, ValueError):
         return {}
     codes = dict(_BUILT_IN)
     cell_styles: list[str] = []

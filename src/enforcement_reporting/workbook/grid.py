@@ -105,9 +105,11 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     _refuse_repeated_texts(package, sum(scan.shared_texts for scan in scans))
     names = [sheet.name for sheet in package.sheets]
     opened = OpenedWorkbook([], package.hidden, package.has_macros)
+    if not names:
+        return opened
     try:
         workbook = CalamineWorkbook.from_filelike(packed(package))
-        del package, sheet  # a large workbook need not be in memory twice
+        package.sheets.clear()  # a large workbook need not be in memory twice
         for number, (name, scan) in enumerate(zip(names, scans, strict=True)):
             opened.grids.append(_grid(workbook, number, name, scan))
     except CalamineError as error:
@@ -149,7 +151,7 @@ class _Scan:
         if xml.count(b"mergeCell") > MAX_MERGED:
             raise _abnormal(sheet, f"more than {MAX_MERGED} merged ranges")
         styles = {b"%d" % style: number_format for style, number_format in formats.items()}
-        has_formulas = _FORMULA.search(xml) is not None
+        has_formulas = b"<f" in xml or b":f" in xml
         unknown_errors: list[tuple[int, int]] = []
         rows, columns = set(), set()
         cells = row = column = 0
@@ -178,16 +180,17 @@ class _Scan:
                 self.shared_texts += 1
             elif kind == b"e":
                 value = _value(xml, match.end())
-                self.errors[f"{column_letters(column - 1)}{int(digits)}"] = value[1].decode("utf-8", "replace") if value else "#VALUE!"
+                said = value[1].decode("utf-8", "replace") if value else "#VALUE!"
+                self.errors[_named(digits, column)] = said
                 if value and value[1] not in _KNOWN_ERRORS:
                     unknown_errors.append(value.span(1))
             elif kind is None or kind == b"n":
                 if number_format := styles.get(style or b"0"):
-                    self.formats[f"{column_letters(column - 1)}{int(digits)}"] = number_format
+                    self.formats[_named(digits, column)] = number_format
                 if has_formulas and _FORMULA.match(xml, match.end()):
                     value = _value(xml, match.end())
                     if not (value and value[1].strip()):
-                        self.without_value.add(f"{column_letters(column - 1)}{int(digits)}")
+                        self.without_value.add(_named(digits, column))
         if cells != sum(1 for _ in _CELL_START.finditer(xml)):
             raise _abnormal(sheet, "malformed cells")
         numbers = [int(digits) for digits in rows]
@@ -203,6 +206,10 @@ def _value(xml: bytes, start: int) -> re.Match[bytes] | None:
     """Return the saved value of the cell whose tag ends at ``start``."""
     body = _BODY.match(xml, start)
     return _VALUE.search(xml, start, body.end() + 1) if body else None
+
+
+def _named(digits: bytes, column: int) -> str:
+    return f"{column_letters(column - 1)}{int(digits)}"
 
 
 def _address(sheet: Sheet, address: bytes) -> tuple[bytes, bytes]:

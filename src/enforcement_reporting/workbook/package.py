@@ -204,7 +204,7 @@ class _Parts:
         """Return a small part as a tree."""
         try:
             return ET.fromstring(self.xml(path, MAX_STRUCTURE_BYTES))  # noqa: S314 (entities were refused)
-        except (ET.ParseError, ValueError) as error:
+        except (ET.ParseError, LookupError, ValueError) as error:
             raise UnreadableWorkbook(_DAMAGED, f"part {path}: {error}") from None
 
     def relations(self, path: str, folder: str) -> dict[str, tuple[str, str]]:

@@ -16,14 +16,14 @@ from decimal import Decimal
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
-from enforcement_reporting.periods import Period
+from enforcement_reporting.periods import Period, speaks_of_time
 from enforcement_reporting.workbook.cells import (
     BLANK,
     MONEY,
     UNREADABLE,
     Parsed,
     State,
-    parse_number,
+    parse_stored,
     parse_text,
     power_of_ten,
 )
@@ -94,9 +94,11 @@ class _Sheet:
 
 @dataclass
 class _Workbook:
+    """What is known of the whole workbook: the texts on all its sheets, and those of them that speak of time."""
+
     file_name: str
-    texts: list[str]
-    result: ReadWorkbook
+    texts: list[str] = field(default_factory=list)
+    dated: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -147,7 +149,7 @@ class Reader:
         if opened.has_macros:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
-        workbook = _Workbook(file_name, [], result)
+        workbook = _Workbook(file_name)
         sheets = [
             _Sheet(
                 grid, [text for row in _outer(range(len(grid.rows))) for text in row_texts(grid.rows[row])], workbook
@@ -156,6 +158,7 @@ class Reader:
             if not grid.is_empty
         ]
         workbook.texts = [text for sheet in sheets for text in (*sheet.texts, sheet.name)]
+        workbook.dated = [text for text in workbook.texts if speaks_of_time(text)]
         for sheet in sheets:
             self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
@@ -245,7 +248,7 @@ class Reader:
         recognition = calendar.recognise(
             [*table.texts_above(), sheet.name],
             table.texts_below(),
-            [*table.header_texts(), *workbook.texts],
+            [*table.header_texts(), *workbook.dated],
             [workbook.file_name],
         )
         period = recognition.period
@@ -470,7 +473,7 @@ class _Table:
             shown = number_format.show(cell)
             if shown is not None:
                 return shown, parse_text(shown, wanted, written_in, self._marks)
-        return text, parse_number(Decimal(text), wanted, written_in)
+        return text, parse_stored(text, wanted, written_in)
 
     def _is_figures(self, row: int) -> bool:
         """Return whether a row below the header holds figures, as against a note, a signature or column numbers."""
