@@ -433,6 +433,35 @@ class TestHeaders:
         assert (finding.kind, finding.cells, result.submissions) == ("unit_column_missing", "检查!A2:C2", [])
 
 
+class TestTotals:
+    """A printed total row is a statement about all units, and never a unit."""
+
+    @pytest.mark.parametrize(
+        ("total", "merges"),
+        [(["合计", None], ["A7:B7"]), (["合 计", None], []), ([None, "累计"], []), (["—", "合计"], [])],
+    )
+    def test_the_total_may_be_written_left_of_the_units(
+        self, read: Read, total: list[Value], merges: list[str]
+    ) -> None:
+        header: Rows = [["序号", *HEADER[0]], [None, *HEADER[1]], [None, *HEADER[2]]]
+        header_merges = ["A2:A4", "B2:B4", "C2:D2", "E2:F2", "G2:G3"]
+        result = read(
+            hazards([1, *HEKOU], [2, *SHANGPO], [*total, 8, 7, 1, 0, 2.5], header=header, merges=header_merges + merges)
+        )
+        assert findings(result) == []
+        assert [(item.unit_id, item.row_role) for item in result.submissions][2:] == [("dongshan_all", "total")]
+        assert observed(result.submissions[2], "found").cell == "C7"
+
+    def test_a_blank_total_row_states_nothing(self, read: Read) -> None:
+        result = read(hazards(HEKOU, ["合计"]))
+        assert findings(result) == []
+        assert list(by_unit(result)) == ["hekou"]
+
+    def test_a_second_total_row_is_a_finding(self, read: Read) -> None:
+        result = read(hazards(HEKOU, ["合计", 5, 4, 1, 0, 2.5], ["累计", 9, 9, 9, 9, 9]))
+        assert (only(result).kind, only(result).cells) == ("submission_repeated", "隐患!B7")
+
+
 class TestUnits:
     """A unit is known by its names, and never replaced by a guess."""
 
@@ -491,6 +520,14 @@ class TestUnits:
         )
         finding = only(result)
         assert (finding.kind, finding.stated, result.submissions) == ("unknown_unit", "河口镇派出所", [])
+
+    def test_the_unit_may_stand_on_another_sheet_or_in_the_file_name(self, read: Read) -> None:
+        without = penalties([1, 2, 0, 3, 4], above=[["2025年1-9月"]])
+        cover = Sheet([["封面"], ["填报单位：上坡街道"]], name="封面")
+        explanations = Sheet([["填表说明"], ["填报单位：填写本单位全称"]], name="说明")
+        assert [item.unit_id for item in read(cover, without).submissions] == ["shangpo"]
+        assert [item.unit_id for item in read(without, file_name="河口镇.xlsx").submissions] == ["hekou"]
+        assert [item.unit_id for item in read(explanations, without, file_name="河口镇.xlsx").submissions] == ["hekou"]
 
     def test_without_any_unit_nothing_is_taken(self, read: Read) -> None:
         result = read(penalties([1, 2, 0, 3, 4], above=[["2025年1-9月"]]))

@@ -101,7 +101,6 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
         scans.append(_Scan(sheet, formats))
         if sum(scan.extent for scan in scans) > MAX_CELLS:
             raise _too_large(sheet, scans[-1])
-        sheet.xml = scans[-1].xml
     _refuse_repeated_texts(package, sum(scan.shared_texts for scan in scans))
     names = [sheet.name for sheet in package.sheets]
     opened = OpenedWorkbook([], package.hidden, package.has_macros)
@@ -112,8 +111,11 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
         package.sheets.clear()  # a large workbook need not be in memory twice
         for number, (name, scan) in enumerate(zip(names, scans, strict=True)):
             opened.grids.append(_grid(workbook, number, name, scan))
-    except CalamineError as error:
-        raise UnreadableWorkbook("文件已损坏，无法读取。请重新保存后再报。", f"damaged workbook: {error}") from None
+    except BaseException as error:
+        # A panic in the reader's Rust is no Exception, and its class cannot be imported.
+        if isinstance(error, CalamineError) or type(error).__name__ == "PanicException":
+            raise UnreadableWorkbook("文件已损坏，无法读取。请重新保存后再报。", f"damaged workbook: {error}") from None
+        raise
     return opened
 
 
@@ -138,12 +140,12 @@ _KNOWN_ERRORS = frozenset((b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", 
 class _Scan:
     """What a sheet's XML says that the fast reader does not, and how many cells that reader will allocate.
 
-    ``xml`` is the sheet's XML with error values that the fast reader does not know (#SPILL!) replaced by one that it
-    knows. Cells that carry nothing but a style count for nothing: the reader skips them.
+    In the sheet, error values that the fast reader does not know (#SPILL!) are replaced by one that it knows. Cells
+    that carry nothing but a style count for nothing: the reader skips them.
     """
 
     def __init__(self, sheet: Sheet, formats: dict[int, NumberFormat]) -> None:
-        self.xml = xml = sheet.xml
+        xml = sheet.xml
         self.without_value: set[str] = set()
         self.errors: dict[str, str] = {}
         self.formats: dict[str, NumberFormat] = {}
@@ -199,7 +201,7 @@ class _Scan:
         if rows:
             self.extent = (self.last_row - min(numbers) + 1) * (self.last_column - min(columns) + 1)
         for start, end in reversed(unknown_errors):
-            self.xml = self.xml[:start] + b"#VALUE!" + self.xml[end:]
+            sheet.xml = sheet.xml[:start] + b"#VALUE!" + sheet.xml[end:]
 
 
 def _value(xml: bytes, start: int) -> re.Match[bytes] | None:

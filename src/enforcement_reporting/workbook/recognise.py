@@ -151,9 +151,7 @@ class Reader:
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
         workbook = _Workbook(file_name)
         sheets = [
-            _Sheet(
-                grid, [text for row in _outer(range(len(grid.rows))) for text in row_texts(grid.rows[row])], workbook
-            )
+            _Sheet(grid, _texts(grid, _outer(range(len(grid.rows)))), workbook)
             for grid in opened.grids
             if not grid.is_empty
         ]
@@ -280,17 +278,14 @@ class Reader:
         A line 填报单位：… outweighs a mention anywhere else, even where the name in it is not known.
         """
         form, units = table.match.form, self._units[table.match.form.authority_id]
-        named: list[Unit] = []
-        for texts in (table.outside_texts(), sheet.workbook.texts):
-            named, strangers = unit_lines(texts, units)
-            if strangers and not named:
-                result.file_findings.append(
-                    ReadingFinding("unknown_unit", sheet.name, stated="、".join(strangers), form=form.title)
-                )
-                return None
-            if named:
-                break
-        for texts in (table.outside_texts(), sheet.workbook.texts, [sheet.workbook.file_name]):
+        own, workbook = table.outside_texts(), sheet.workbook
+        named, strangers = unit_lines(own, units)
+        if strangers and not named:
+            stated = "、".join(strangers)
+            result.file_findings.append(ReadingFinding("unknown_unit", sheet.name, stated=stated, form=form.title))
+            return None
+        named = named or unit_lines(workbook.texts, units)[0]
+        for texts in (own, workbook.texts, [workbook.file_name]):
             named = named or units_mentioned(texts, units)
         if not named:
             result.file_findings.append(ReadingFinding("unit_not_found", sheet.name, form=form.title))
@@ -485,8 +480,6 @@ class _Table:
         if self.unit_column is None:
             return has_number
         name = self._cell(row, self.unit_column.index)
-        if self.grid.spans.get((row, self.unit_column.index), (row, 0))[1] > max(self.unit_column.index, 0):
-            return has_number and not isinstance(name, str)
         if ":" in plain(as_text(name)):  # 填表人：… is a signature
             return False
         return (has_number or 2 * len(filled) >= len(cells)) and (name != "" or len(filled) > 1)
@@ -522,7 +515,14 @@ class _Table:
         return max(columns, key=lambda column: named[column.index])
 
     def _unit_name(self, row: int) -> str:
-        return plain(as_text(self._cell(row, self.unit_column.index))) if self.unit_column else ""
+        """Return the name a row goes by; 合计 may be written, or merged, over the columns left of the units'."""
+        if self.unit_column is None:
+            return ""
+        name = plain(as_text(self._cell(row, self.unit_column.index)))
+        if not name:
+            left = (plain(as_text(self._cell(row, column))) for column in range(self.unit_column.index))
+            name = next((label for label in left if label in self._total_labels), "")
+        return name
 
     def _cell(self, row: int, column: int) -> Cell:
         """Return a cell; beyond the used part of the sheet and where there is only white space it is blank."""
