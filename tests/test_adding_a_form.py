@@ -74,7 +74,7 @@ def test_the_page_says_what_happens(folder: Path, environment: dict[str, str]) -
             rows = json.loads(done.stdout)
             assert [{key: row[key] for key in shown[0]} for row in rows] == shown
         else:
-            assert done.stdout == printed
+            assert re.sub(r"(Data Docs: ).*(/data_docs)", r"\1…\2", done.stdout) == printed
 
 
 def test_a_rule_on_an_indicator_that_does_not_exist_is_named_as_the_page_says(
@@ -99,4 +99,4 @@ def test_a_rule_on_an_indicator_that_does_not_exist_is_named_as_the_page_says(
         metrics.write_text(kept, encoding="utf-8")
     said = re.search(r"`(expectations/qingshan.*?no indicator .*?)`", PAGE, re.DOTALL)
     assert said and " ".join(said[1].split()) in done.stderr
-    assert done.returncode == 1
+    assert done.returncode == 3

@@ -49,7 +49,11 @@ def test_a_clean_submission_ends_with_status_0(environment: dict[str, str], fold
     path = write_workbook(folder / "clean.xlsx", "隐患统计表", HEADER, [row("镇街01", 5, 5)])
     done = call(environment, "ingest", "--received-at", "2025-10-01T08:00+08:00", path)
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == "clean.xlsx: taken_in\n  《隐患统计表》 2025年9月: accepted, revision 1: 镇街01\n"
+    assert done.stdout.splitlines() == [
+        "clean.xlsx: taken_in",
+        "  《隐患统计表》 2025年9月: accepted, revision 1: 镇街01",
+        f"Data Docs: {folder}/state/data_docs/index.html",
+    ]
 
 
 def test_a_returned_correction_leaves_the_accepted_figures_standing(environment: dict[str, str], folder: Path) -> None:
@@ -72,11 +76,13 @@ def test_an_unreadable_file_ends_with_status_2_and_the_others_go_on(environment:
     broken = folder / "[b]坏的.xlsx"
     broken.write_bytes(b"no workbook")
     fine = write_workbook(folder / "fine.xlsx", "隐患统计表", HEADER, [row("镇街03", 1, 1)])
-    done = call(environment, "ingest", broken, fine, folder / "clean.xlsx")
+    done = call(environment, "ingest", broken, fine, folder / "clean.xlsx", folder / "missing.xlsx", folder)
     assert done.exit_code == 2
     assert "[b]坏的.xlsx: unreadable\n  文件不是 Excel 工作簿" in done.stdout
     assert "fine.xlsx: taken_in" in done.stdout
     assert "clean.xlsx: duplicate" in done.stdout
+    assert "missing.xlsx: unreadable\n  文件不存在。" in done.stdout
+    assert f"{folder.name}: unreadable\n  文件无法打开。" in done.stdout
 
 
 def test_export_writes_the_mart_and_nothing_else(environment: dict[str, str]) -> None:
@@ -93,7 +99,7 @@ def test_export_writes_the_mart_and_nothing_else(environment: dict[str, str]) ->
         (["export", "dim_unit", "--where", "colour=red"], "unit_name"),
         (["export", "dim_unit", "--where", "colour"], "COLUMN=VALUE"),
         (["ingest", "--received-at", "yesterday", "README.md"], "ISO 8601"),
-        (["ingest", "missing.xlsx"], "missing.xlsx"),
+        (["export", "dim_unit", "--where", "unit_id=a", "--where", "unit_id=b"], "named twice"),
         (["--definitions", "docs", "validate"], "landing.yaml"),
     ],
 )

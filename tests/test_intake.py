@@ -101,6 +101,37 @@ def test_a_file_still_being_written_is_left_for_the_next_run(settings: Settings)
     assert path.exists() and query(settings, "select count(*) from intake.files") == [(0,)]
 
 
+def test_a_file_with_an_awkward_name_is_taken_in_and_one_that_cannot_be_fetched_stops_no_other(
+    settings: Settings,
+) -> None:
+    folder = land(settings, "x::y.xlsx", row("镇街01")).parent
+    gbk = os.fsdecode("报表.xlsx".encode("gb18030"))
+    land(settings, "c.xlsx", row("镇街02")).rename(folder / gbk)
+    (folder / "link.xlsx").symlink_to("/etc/passwd")
+    (chunk,) = intake.list_chunks(settings)
+    gone = {**chunk[0], "path": chunk[0]["path"] + "/below", "version": "?"}
+    with pytest.raises(intake.IntakeError, match="1 files could not be taken in: below"):
+        intake.take_in(settings, [gone, *chunk], RECEIVED)
+    assert query(settings, "select file_name from intake.files order by 1") == [("x::y.xlsx",), ("报表.xlsx",)]
+
+
+def test_what_the_catalog_learnt_to_know_is_taken_in_when_the_file_is_sent_again(settings: Settings) -> None:
+    land(settings, "a.xlsx", row("镇街01"), row("新设镇"))
+    take_in_all(settings)
+    authority = settings.definitions / "catalog/testland/authority.yaml"
+    known = authority.read_text(encoding="utf-8")
+    new_unit = "[{unit_id: unit_new, name: 新设镇, kind: 镇街}, "
+    authority.write_text(known.replace("members: [", f"members: {new_unit}"), encoding="utf-8")
+    intake.prepare(settings)
+    for outcome in ("taken_in", "duplicate"):
+        land(settings, "a.xlsx", row("镇街01"), row("新设镇"))
+        assert take_in_all(settings) == [{outcome: 1}]
+    assert query(settings, "select unit_id, count(*) from intake.submissions group by 1 order by 1") == [
+        ("unit_01", 1),
+        ("unit_new", 1),
+    ]
+
+
 def test_lock_files_and_hidden_files_are_not_submissions(settings: Settings) -> None:
     land(settings, "a.xlsx", row("镇街01")).rename(Path(settings.landing, "inbox", "~$a.xlsx"))
     land(settings, ".b.xlsx", row("镇街01"))

@@ -158,7 +158,7 @@ def found_by_unit(connection: psycopg.Connection) -> dict[str, set[str]]:
     """Return the rules that failed, by unit."""
     rows = connection.execute(
         "select u.unit_name, f.rule_id from quality.findings f join catalog.units u using (unit_id)"
-        " where f.origin = 'suite'"
+        " where f.origin <> 'reading'"
     )
     found: dict[str, set[str]] = {}
     for unit, rule in rows:
@@ -225,6 +225,31 @@ def test_a_contradiction_between_forms_is_found_whichever_comes_first(
         ingest(settings, files[form])
     with connect(settings) as connection:
         assert found_by_unit(connection) == {"部门22": {"same_found"}}
+
+
+def test_a_partner_form_with_errors_of_its_own_returns_nobody_else(warehouse: Settings, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    rules = tmp_path / "expectations/testland/hazards.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8").replace("severity: question", "severity: error"))
+    (tmp_path / "expectations/testland/visits.yaml").write_text(
+        "form: visits\n"
+        "rules: [{rule_id: no_hazard_without_visit, kind: part_whole, parts: [hazards], whole: [visits]}]",
+        encoding="utf-8",
+    )
+    intake.prepare(settings)
+    header = ["单位", "发现隐患", "检查"]
+    ingest(
+        settings,
+        write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, [("部门22", 5, 5, 0, "100%", 0, 0, 0)]),
+        write_workbook(tmp_path / "b.xlsx", "检查统计表", header, [("部门22", 5, 9)]),
+    )
+    ingest(settings, write_workbook(tmp_path / "slip.xlsx", "检查统计表", header, [("部门22", 50, 9)]))
+    with connect(settings) as connection:
+        outcomes = connection.execute(
+            "select s.form_id, v.outcome from quality.verdicts v join intake.submissions s using (submission_id)"
+            " order by s.file_id"
+        ).fetchall()
+    assert outcomes == [("hazards", "accepted"), ("visits", "accepted"), ("visits", "returned")]
 
 
 def test_checking_again_changes_nothing(warehouse: Settings, tmp_path: Path) -> None:

@@ -32,8 +32,14 @@ def main(context: click.Context, definitions: Path | None, verbose: bool) -> Non
     context.obj = Settings.from_environment(definitions)
 
 
+class CannotBeDone(click.ClickException):
+    """Something that keeps a command from being carried out at all."""
+
+    exit_code = 3
+
+
 @main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--policy",
     type=click.Choice(["collect", "archive"]),
@@ -46,18 +52,20 @@ def main(context: click.Context, definitions: Path | None, verbose: bool) -> Non
 def ingest(settings: Settings, files: tuple[str, ...], policy: str, received_at: str | None) -> None:
     """Take FILES in, check them and build the marts; print what became of each, and every finding.
 
-    Exit status 0 if all is well, 1 if anything was found, 2 if a file could not be read.
+    Exit status 0 if all is well, 1 if anything was found, 2 if a file could not be read, 3 if the command could not
+    be carried out.
     """
     instant = _instant(received_at)
     with _warehouse(settings) as warehouse:
         from enforcement_reporting import intake, marts, quality, report
 
         intake.prepare(warehouse)
-        paths = [str(Path(file).resolve()) for file in files]
-        results = intake.ingest_files(warehouse, paths, policy, instant)
-        quality.check_submissions(warehouse)
+        received = intake.ingest_files(warehouse, [str(Path(file).absolute()) for file in files], policy, instant)
+        checked = quality.check_submissions(warehouse)
         marts.build(warehouse)
-        worst = report.print_outcomes(warehouse, results)
+        worst = report.print_outcomes(warehouse, received)
+        if checked.data_docs:
+            click.echo(f"Data Docs: {checked.data_docs}")
     sys.exit(worst)
 
 
@@ -73,6 +81,8 @@ def export(settings: Settings, mart: str, where: tuple[str, ...], file_format: s
         column, equals, value = condition.partition("=")
         if not equals:
             raise click.BadParameter(f"expected COLUMN=VALUE, got {condition!r}", param_hint="--where")
+        if column in conditions:
+            raise click.BadParameter(f"{column} is named twice; a row has one value in it", param_hint="--where")
         conditions[column] = value
     with _warehouse(settings) as warehouse:
         from enforcement_reporting import marts
@@ -80,7 +90,7 @@ def export(settings: Settings, mart: str, where: tuple[str, ...], file_format: s
         try:
             marts.export(warehouse, mart, conditions, "json" if file_format == "json" else "csv", sys.stdout)
         except ValueError as error:
-            raise click.ClickException(str(error)) from None
+            raise CannotBeDone(str(error)) from None
 
 
 @main.command()
@@ -117,7 +127,7 @@ def validate(settings: Settings) -> None:
         catalog = load_catalog(settings.definitions)
         suites = load_suites(settings.definitions, catalog)
     except CatalogError as error:
-        raise click.ClickException(str(error)) from None
+        raise CannotBeDone(str(error)) from None
     checks = sum(len(suite.checks) for suite in suites)
     click.echo(
         f"{len(catalog.authorities)} authorities, {len(catalog.forms)} forms, {len(catalog.metrics)} metrics, "
@@ -127,15 +137,25 @@ def validate(settings: Settings) -> None:
 
 @contextmanager
 def _warehouse(settings: Settings) -> Iterator[Settings]:
-    """Yield settings with a warehouse in them; definitions that do not hold together end in one clear message."""
+    """Yield settings with a warehouse in them; what cannot work ends in one clear message."""
+    import psycopg
+    import sqlalchemy as sa
+
     from enforcement_reporting.catalog import CatalogError
-    from enforcement_reporting.local.postgres import local_warehouse
+    from enforcement_reporting.local.postgres import LocalServerError, local_warehouse
+    from enforcement_reporting.marts import MartsError
 
     try:
         with local_warehouse(settings) as warehouse:
             yield warehouse
-    except CatalogError as error:
-        raise click.ClickException(str(error)) from None
+    except (CatalogError, LocalServerError, MartsError) as error:
+        raise CannotBeDone(str(error)) from None
+    except sa.exc.ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.UndefinedTable):
+            raise CannotBeDone("the marts have not been built yet: take something in first") from None
+        raise
+    except (sa.exc.ArgumentError, sa.exc.OperationalError, psycopg.OperationalError) as error:
+        raise CannotBeDone(f"the warehouse cannot be reached: {' '.join(str(error).split())}") from None
 
 
 def _instant(text: str | None) -> datetime:
@@ -144,7 +164,7 @@ def _instant(text: str | None) -> datetime:
         return datetime.now().astimezone()
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (OverflowError, ValueError):
         raise click.BadParameter(
             f"expected an ISO 8601 instant such as 2025-10-09T17:30+08:00, got {text!r}", param_hint="--received-at"
         ) from None

@@ -191,6 +191,8 @@ class ReadingFinding:
     expected: str = ""
     indicator: str = ""
     form: str = ""
+    form_id: str = ""
+    period_id: str = ""
 
     @property
     def severity(self) -> Severity:

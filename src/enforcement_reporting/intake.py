@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -21,6 +23,7 @@ import fsspec
 import psycopg
 
 from enforcement_reporting.catalog import Catalog, LandingPlace, load_catalog
+from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.quality import load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import (
@@ -40,21 +43,33 @@ log = logging.getLogger(__name__)
 
 CHUNK_FILES = 200
 _BLOCK = 1 << 20
-_NOT_SUBMISSIONS = (".", "~$")
+_REASONS_SHOWN = 3
+_NOT_SUBMISSIONS = re.compile(
+    r"(^|/)(\.|~\$)|\.(part|partial|tmp|crdownload)$|(^|/)(thumbs\.db|desktop\.ini)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class Landed:
     """A file that waits in a landing place; ``version`` changes when it is written again."""
 
-    url: str
+    place: str
+    path: str
     version: str
     policy: str
 
-    @property
-    def file_name(self) -> str:
-        """Return the name the sender gave the file."""
-        return PurePosixPath(self.url).name
+
+@dataclass(frozen=True)
+class Received:
+    """What became of a file: its row in the warehouse and its outcome."""
+
+    file_name: str
+    file_id: int
+    outcome: FileOutcome
+
+
+class IntakeError(RuntimeError):
+    """Some files could not be taken in and are left where they are; the message names them."""
 
 
 def prepare(settings: Settings) -> None:
@@ -71,15 +86,20 @@ def prepare(settings: Settings) -> None:
 
 
 def list_landed(settings: Settings) -> list[Landed]:
-    """Return the files waiting in all landing places, oldest name first; hidden and lock files are not submissions."""
+    """Return the files waiting in all landing places, by name.
+
+    Hidden files, lock files and unfinished downloads are not submissions, and a link could lead anywhere.
+    """
     landed = []
     for place in load_catalog(settings.definitions).landing.places:
-        filesystem, root = fsspec.core.url_to_fs(place_url(settings, place))
+        url = place_url(settings, place)
+        filesystem, root = fsspec.core.url_to_fs(url)
         if not filesystem.exists(root):
             continue
         for path, info in sorted(filesystem.find(root, detail=True).items()):
-            if not PurePosixPath(path).name.startswith(_NOT_SUBMISSIONS):
-                landed.append(Landed(filesystem.unstrip_protocol(path), _version(info), place.policy))
+            inside = path.removeprefix(root)
+            if info.get("type") == "file" and not info.get("islink") and not _NOT_SUBMISSIONS.search(inside):
+                landed.append(Landed(url, path, _version(info), place.policy))
     return landed
 
 
@@ -97,37 +117,69 @@ def list_chunks(settings: Settings, size: int = CHUNK_FILES) -> list[list[dict[s
 def take_in(settings: Settings, chunk: Iterable[dict[str, str]], received_at: datetime) -> dict[str, int]:
     """Take a chunk of landed files in; return how many ended in which outcome.
 
-    A file that changed since it was listed is left for the next run, as it is still being written.
+    A file that changed since it was listed is left for the next run, as it is still being written. One that cannot be
+    fetched or kept does not stop the others: it stays where it is, and IntakeError names it in the end.
     """
     outcomes: Counter[str] = Counter()
+    failed = []
     with _Intake(settings) as intake:
         for entry in chunk:
             landed = Landed(**entry)
-            filesystem, path = fsspec.core.url_to_fs(landed.url)
-            if not _unchanged(filesystem, path, landed):
-                log.info("%s: gone or still being written, left alone", landed.file_name)
-                continue
-            sha256, size, content = intake.keep(filesystem, path)
-            key = f"{landed.url}@{landed.version}"
-            delivery = Delivery(landed.file_name, sha256, size, key, landed.policy, received_at)
-            outcomes[known_outcome(intake.connection, key, sha256) or intake.record(delivery, content)] += 1
-            if _unchanged(filesystem, path, landed):
-                filesystem.rm_file(path)
+            filesystem, _ = fsspec.core.url_to_fs(landed.place)
+            name = readable_name(landed.path)
+            try:
+                if not _unchanged(filesystem, landed):
+                    log.info("%s: gone or still being written, left alone", name)
+                    continue
+                sha256, size, content = intake.keep(filesystem, landed.path)
+                key = f"{readable(landed.path)}@{landed.version}"
+                delivery = Delivery(name, sha256, size, key, landed.policy, received_at)
+                known = known_outcome(intake.connection, key, sha256)
+                outcomes[known or intake.record(delivery, content).outcome] += 1
+                if _unchanged(filesystem, landed):
+                    filesystem.rm_file(landed.path)
+            except OSError as error:
+                log.exception("%s: could not be taken in", name)
+                failed.append(f"{name}: {error}")
+    if failed:
+        raise IntakeError(f"{len(failed)} files could not be taken in: " + "; ".join(failed[:20]))
     return dict(outcomes)
 
 
-def ingest_files(
-    settings: Settings, paths: Iterable[str], policy: str, received_at: datetime
-) -> list[tuple[Delivery, FileOutcome]]:
-    """Take files in from where they lie and leave them there; return each with its outcome."""
-    results = []
+def ingest_files(settings: Settings, paths: Iterable[str], policy: str, received_at: datetime) -> list[Received]:
+    """Take files of this machine in and leave them where they are; return what became of each.
+
+    One that is not there or cannot be opened has the outcome ``unreadable`` like any other that cannot be read.
+    """
+    local = fsspec.filesystem("file")
+    received = []
     with _Intake(settings) as intake:
-        for url in paths:
-            filesystem, path = fsspec.core.url_to_fs(url)
-            sha256, size, content = intake.keep(filesystem, path)
-            delivery = Delivery(PurePosixPath(path).name, sha256, size, f"ingest:{path}", policy, received_at)
-            results.append((delivery, intake.record(delivery, content)))
-    return results
+        for path in paths:
+            name, key = readable_name(path), f"ingest:{readable(path)}"
+            try:
+                sha256, size, content = intake.keep(local, path)
+            except OSError as error:
+                delivery = Delivery(name, "", 0, key, policy, received_at)
+                reason = "文件不存在。" if isinstance(error, FileNotFoundError) else "文件无法打开。"
+                log.warning("%s: %s", name, error)
+                received.append(intake.refuse(delivery, reason))
+            else:
+                received.append(intake.record(Delivery(name, sha256, size, key, policy, received_at), content))
+    return received
+
+
+def readable(path: str) -> str:
+    """Return a path as text that can be stored: a name whose bytes are not UTF-8 is read as GB 18030."""
+    raw = os.fsencode(path)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
+
+
+def readable_name(path: str) -> str:
+    """Return the name the sender gave a file, without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", PurePosixPath(readable(path)).name)
 
 
 class _Intake:
@@ -169,22 +221,27 @@ class _Intake:
         self._store.mv(unfinished, kept)
         return sha256, size, b"".join(blocks) if size <= MAX_FILE_BYTES else None
 
-    def record(self, delivery: Delivery, content: bytes | None) -> FileOutcome:
+    def record(self, delivery: Delivery, content: bytes | None) -> Received:
         """Read a file and record what came of it."""
         read = self._read(delivery, content)
         if isinstance(read, UnreadableWorkbook):
             log.warning("%s: unreadable: %s", delivery.file_name, read)
-            record_refused(self.connection, delivery, read.reason)
-            return "unreadable"
+            return self.refuse(delivery, read.reason)
         for finding in _all_findings(read):
             log.info("%s: %s", delivery.file_name, finding.log())
         if not read.submissions:
-            reason = "；".join(finding.message() for finding in read.file_findings) or "工作簿中没有任何内容。"
-            record_refused(self.connection, delivery, reason, read.file_findings)
-            return "unreadable"
-        outcome = record_submissions(self.connection, delivery, read, self.catalog)
+            messages = [finding.message() for finding in read.file_findings]
+            more = f"（等 {len(messages)} 处）" if len(messages) > _REASONS_SHOWN else ""
+            reason = "".join(messages[:_REASONS_SHOWN]) + more or "工作簿中没有任何内容。"
+            return self.refuse(delivery, reason, read.file_findings)
+        file_id, outcome = record_submissions(self.connection, delivery, read, self.catalog)
         log.info("%s: %s, %d submissions", delivery.file_name, outcome, len(read.submissions))
-        return outcome
+        return Received(delivery.file_name, file_id, outcome)
+
+    def refuse(self, delivery: Delivery, reason: str, findings: Sequence[ReadingFinding] = ()) -> Received:
+        """Record a file from which nothing can be taken."""
+        file_id = record_refused(self.connection, delivery, reason, findings, self.catalog)
+        return Received(delivery.file_name, file_id, "unreadable")
 
     def _read(self, delivery: Delivery, content: bytes | None) -> ReadWorkbook | UnreadableWorkbook:
         if content is None:
@@ -199,7 +256,7 @@ class _Intake:
             return UnreadableWorkbook("读取文件时发生意外错误，已通知系统管理员。", f"{type(error).__name__}: {error}")
 
 
-def _all_findings(read: ReadWorkbook) -> Iterator[Any]:
+def _all_findings(read: ReadWorkbook) -> Iterator[ReadingFinding]:
     yield from read.file_findings
     for findings in read.sheet_findings.values():
         yield from findings
@@ -207,10 +264,10 @@ def _all_findings(read: ReadWorkbook) -> Iterator[Any]:
         yield from submission.findings
 
 
-def _unchanged(filesystem: Any, path: str, landed: Landed) -> bool:
+def _unchanged(filesystem: Any, landed: Landed) -> bool:
     filesystem.invalidate_cache()
     try:
-        return _version(filesystem.info(path)) == landed.version
+        return _version(filesystem.info(landed.path)) == landed.version
     except FileNotFoundError:
         return False
 

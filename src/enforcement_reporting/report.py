@@ -15,11 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import bindparam, text
 
+from enforcement_reporting.intake import Received
 from enforcement_reporting.settings import Settings
-from enforcement_reporting.warehouse import Delivery, FileOutcome, engine
+from enforcement_reporting.warehouse import engine
 
 _WORST_FIRST = "case severity when 'error' then 1 when 'question' then 2 else 3 end"
 SEVERITIES = {"error": "red", "question": "yellow", "notice": "dim"}
+FINDINGS_SHOWN = 50
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREADABLE = 0, 1, 2
 
 
@@ -38,60 +40,73 @@ def print_summary(settings: Settings, since: datetime | None = None, console: Co
         console.print(f"Data Docs of the last check: {docs}", soft_wrap=True)
 
 
-def print_outcomes(settings: Settings, results: Sequence[tuple[Delivery, FileOutcome]]) -> int:
+def print_outcomes(settings: Settings, received: Sequence[Received]) -> int:
     """Print what became of each file with its findings; return the exit status that fits the worst of them."""
     console = _console()
     worst = EXIT_CLEAN
-    for delivery, outcome in results:
-        console.print(f"[bold]{escape(delivery.file_name)}[/bold]: {outcome}", soft_wrap=True)
-        if outcome != "taken_in":
-            console.print(f"  {escape(_reason(settings, delivery))}", soft_wrap=True)
-        _print_submissions(settings, delivery, console)
-        findings = _read(
-            settings,
-            f"""
-            select f.severity, f.unit_name, f.cells, f.message from marts.fct_findings f
-            where f.file_id in (select file_id from marts.fct_files where file_sha256 = :sha256)
-            order by {_WORST_FIRST}, f.form_id, f.unit_id, f.cells
-            """,
-            sha256=delivery.file_sha256,
+    for file in received:
+        console.print(f"[bold]{escape(file.file_name)}[/bold]: {file.outcome}", soft_wrap=True)
+        (known,) = _rows(
+            _read(
+                settings,
+                # A duplicate fared as the file did whose bytes it repeats.
+                """
+                select f.reason, coalesce(max(t.file_id), f.file_id) as file_id
+                from marts.fct_files f
+                left join marts.fct_files t
+                    on f.outcome = 'duplicate' and t.file_sha256 = f.file_sha256 and t.outcome = 'taken_in'
+                where f.file_id = :file_id group by f.file_id, f.reason
+                """,
+                file_id=file.file_id,
+            )
         )
-        for row in _rows(findings):
-            where = escape(" ".join(part for part in (row.unit_name, row.cells) if part))
-            style = SEVERITIES[row.severity]
-            console.print(f"  [{style}]{row.severity}[/] {where} {escape(row.message)}", soft_wrap=True)
-        if outcome == "unreadable":
+        if known.reason:
+            console.print(f"  {escape(known.reason)}", soft_wrap=True)
+        _print_submissions(settings, known.file_id, console)
+        found = _print_file_findings(settings, known.file_id, console)
+        if file.outcome == "unreadable":
             worst = EXIT_UNREADABLE
-        elif len(findings):
+        elif found:
             worst = max(worst, EXIT_FINDINGS)
     return worst
 
 
-def _reason(settings: Settings, delivery: Delivery) -> str:
-    files = _read(
+def _print_file_findings(settings: Settings, file_id: int, console: Console) -> int:
+    """Print a file's findings, the worst first; return how many there are."""
+    findings = _read(
         settings,
-        "select reason from marts.fct_files where file_sha256 = :sha256 order by file_id desc limit 1",
-        sha256=delivery.file_sha256,
+        f"""
+        select severity, unit_name, cells, message from marts.fct_findings where file_id = :file_id
+        order by {_WORST_FIRST}, form_id, unit_id, length(cells), cells
+        """,
+        file_id=file_id,
     )
-    return str(files["reason"].iloc[0])
+    for row in _rows(findings.head(FINDINGS_SHOWN)):
+        where = escape(" ".join(part for part in (row.unit_name, row.cells) if part))
+        style = SEVERITIES[row.severity]
+        console.print(f"  [{style}]{row.severity}[/] {where} {escape(row.message)}", soft_wrap=True)
+    if len(findings) > FINDINGS_SHOWN:
+        console.print(f"  … and {len(findings) - FINDINGS_SHOWN} more: export fct_findings --where file_id={file_id}")
+    return len(findings)
 
 
-def _print_submissions(settings: Settings, delivery: Delivery, console: Console) -> None:
+def _print_submissions(settings: Settings, file_id: int, console: Console) -> None:
     """Print a file's submissions, one line for the units that fared alike."""
     submissions = _read(
         settings,
         """
         select s.form_title, s.period_name, s.revision, s.outcome, s.unit_name
         from marts.fct_submissions s left join marts.dim_unit u on u.unit_id = s.unit_id
-        where s.file_sha256 = :sha256 and s.row_role = 'unit' order by s.form_id, s.outcome, s.revision, u.sort_no
+        where s.file_id = :file_id and s.row_role = 'unit' order by s.form_id, s.outcome, s.revision, u.sort_no
         """,
-        sha256=delivery.file_sha256,
+        file_id=file_id,
     )
     alike = ["form_title", "period_name", "outcome", "revision"]
     for (form, period, outcome, revision), group in submissions.groupby(alike, sort=False):
         names = list(group["unit_name"])
         units = "、".join(names[:3]) + (f" … {len(names)} units" if len(names) > 3 else "")
-        console.print(f"  《{form}》 {period}: {outcome}, revision {revision}: {units}", soft_wrap=True)
+        line = f"  《{form}》 {period}: {outcome}, revision {revision}: {units}"
+        console.print(escape(line), soft_wrap=True)
 
 
 def _print_received(settings: Settings, since: datetime, console: Console) -> None:
@@ -149,7 +164,7 @@ def _print_authorities(settings: Settings, console: Console) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in _rows(overview):
-        table.add_row(row[0], *("0" if pd.isna(value) else str(int(value)) for value in row[1:]))
+        table.add_row(escape(row[0]), *("0" if pd.isna(value) else str(int(value)) for value in row[1:]))
     console.print(table)
 
 
@@ -161,14 +176,14 @@ def _print_findings(settings: Settings, console: Console) -> None:
         order by {_WORST_FIRST}, authority_id, form_id, unit_id
         """,
     )
-    shown = findings[findings["severity"] != "notice"].head(40)
+    shown = findings[findings["severity"] != "notice"].head(FINDINGS_SHOWN)
     if not len(findings):
         console.print("No findings.")
         return
     table = _table("severity", "unit", "cells", "finding", title="Findings")
     for row in _rows(shown):
         style = SEVERITIES[row.severity]
-        table.add_row(f"[{style}]{row.severity}", row.unit_name or "", escape(row.cells), escape(row.message))
+        table.add_row(f"[{style}]{row.severity}", escape(row.unit_name or ""), escape(row.cells), escape(row.message))
     console.print(table)
     if left := len(findings) - len(shown):
         console.print(f"… and {left} more, notices among them: enforcement-reporting export fct_findings")
@@ -199,7 +214,12 @@ def _print_key_figures(settings: Settings, console: Console) -> None:
         unit = "" if row.unit_of_measure == "%" else row.unit_of_measure
         units = f"{row.reported_units}/{row.expected_units}" + ("" if row.is_complete else " incomplete")
         table.add_row(
-            row.authority_name, row.period_name, row.metric_name, source, f"{row.value_text or '—'}{unit}", units
+            escape(row.authority_name),
+            escape(row.period_name),
+            escape(row.metric_name),
+            source,
+            escape(f"{row.value_text or '—'}{unit}"),
+            units,
         )
     console.print(table)
 
@@ -221,7 +241,7 @@ def _print_rankings(settings: Settings, console: Console) -> None:
         by_unit = items.set_index(["unit_name", "item_name"])["points"]
         for unit_name, row in total.iterrows():
             points = [_plain(by_unit.get((unit_name, item))) for item in names]
-            table.add_row(_plain(row["rank"]), str(unit_name), _plain(row["points"]), *points)
+            table.add_row(_plain(row["rank"]), escape(str(unit_name)), _plain(row["points"]), *points)
         console.print(table)
 
 
@@ -255,5 +275,5 @@ def _table(*headers: str, title: str | None = None) -> Table:
 
 
 def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
+    width = None if Console().is_terminal else 150
+    return Console(width=width, emoji=False)

@@ -51,7 +51,7 @@ ranked as (
         outcome,
         row_number() over (
             partition by unit_id, form_id, period_id, row_role
-            order by received_at, file_sha256, submission_id
+            order by received_at, file_id, submission_id
         ) as revision
     from submissions_with_verdict
 ),

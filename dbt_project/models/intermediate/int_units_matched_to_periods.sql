@@ -1,7 +1,7 @@
 with
 
 periods_with_figures as (
-    select * from {{ ref('int_periods_with_figures') }}
+    select * from {{ ref('int_periods_reported') }}
 ),
 
 forms as (

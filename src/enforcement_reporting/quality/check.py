@@ -2,7 +2,8 @@
 
 What is found depends only on the submissions and the rules that are there, not on the order they came in: whenever a
 form arrives that another form's suite looks at, that other form's submission is checked again, and when a form's
-rules change, all its submissions are.
+rules change, all its submissions are. Forms are held against one another last: a partner's latest submission counts
+that has no error of its own, so that one unit's slip does not return what another form says rightly.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import psycopg
 from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
-from enforcement_reporting.quality.rules import Check, Column, Suite, column_name, load_suites
+from enforcement_reporting.quality.rules import Check, Column, Reach, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
@@ -53,26 +55,32 @@ def check_submissions(settings: Settings) -> Checked:
         due = _due(connection, suites)
         if not due:
             return Checked(0, 0, {}, None, _marts_due(connection))
-        batches = []
-        for suite in suites:
-            if suite.form.form_id in due:
+        found, data_docs = 0, None
+        for reach in get_args(Reach):
+            batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
+            for suite in batch:
                 _build_wide_rows(connection, suite)
-                batches.append(suite)
-        failing: dict[str, list[str]] = {}
-        data_docs = None
-        if batches:
-            # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
-            logging.getLogger("great_expectations").setLevel(logging.WARNING)
-            from enforcement_reporting.quality.expect import run_suites
-
-            failing, data_docs = run_suites(settings, batches)
+            failing, docs = _run(settings, batch)
+            data_docs = docs or data_docs
+            with connection.transaction():
+                found += _replace_findings(connection, reach, batch, failing)
         with connection.transaction():
-            found = _replace_findings(connection, batches, failing)
             outcomes = _judge(connection)
             _remember_rules(connection, suites)
     for outcome, count in sorted(outcomes.items()):
         log.info("checked: %d submissions %s", count, outcome)
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
+
+
+def _run(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, list[str]], str | None]:
+    """Return the submissions that fail, by rule, and the path of the Data Docs."""
+    if not suites:
+        return {}, None
+    # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    from enforcement_reporting.quality.expect import run_suites
+
+    return run_suites(settings, suites)
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
@@ -119,18 +127,18 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
     return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
 
 
-def _forms_with_other_rules(connection: psycopg.Connection, suites: Iterable[Suite]) -> list[str]:
+def _forms_with_other_rules(connection: psycopg.Connection, suites: Sequence[Suite]) -> list[str]:
     """Return the forms whose rules are not those their submissions were checked with."""
-    now = {suite.form.form_id: suite.sha256 for suite in suites}
-    then = dict(connection.execute("select form_id, sha256 from quality.suites").fetchall())
-    return sorted(form_id for form_id in now.keys() | then.keys() if now.get(form_id) != then.get(form_id))
+    now = {(suite.form.form_id, suite.reach, suite.sha256) for suite in suites}
+    then = set(connection.execute("select form_id, reach, sha256 from quality.suites").fetchall())
+    return sorted({form_id for form_id, *_ in now ^ then})
 
 
 def _remember_rules(connection: psycopg.Connection, suites: Iterable[Suite]) -> None:
     connection.execute("delete from quality.suites")
     connection.cursor().executemany(
-        "insert into quality.suites (form_id, sha256) values (%s, %s)",
-        [(suite.form.form_id, suite.sha256) for suite in suites],
+        "insert into quality.suites (form_id, reach, sha256) values (%s, %s, %s)",
+        [(suite.form.form_id, suite.reach, suite.sha256) for suite in suites],
     )
 
 
@@ -168,7 +176,15 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
                 from intake.submissions s
                 join due d on d.form_id = {_literal(home)} and d.unit_id = s.unit_id and d.period_id = s.period_id
                 where s.form_id = {_literal(partner)} and s.row_role = 'unit'
-                order by s.unit_id, s.period_id, s.received_at desc, s.file_sha256 desc
+                    and (s.policy = 'archive' or not exists (
+                        select from quality.findings f
+                        where f.severity = 'error' and f.origin <> 'across_forms'
+                            and (
+                                f.submission_id = s.submission_id
+                                or f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id
+                            )
+                    ))
+                order by s.unit_id, s.period_id, s.received_at desc, s.file_id desc
             ) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
             group by 1, 2, 3
@@ -215,10 +231,13 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
         connection.execute(f"analyze {table}".encode())
 
 
-def _replace_findings(connection: psycopg.Connection, suites: Iterable[Suite], failing: dict[str, list[str]]) -> int:
-    """Replace the findings of the due submissions by those of the failing rows; return how many there are."""
+def _replace_findings(
+    connection: psycopg.Connection, reach: Reach, suites: Iterable[Suite], failing: dict[str, list[str]]
+) -> int:
+    """Replace the due submissions' findings of one reach by those of the failing rows; return how many there are."""
     connection.execute(
-        "delete from quality.findings f using due d where f.submission_id = d.submission_id and f.origin = 'suite'"
+        "delete from quality.findings f using due d where f.submission_id = d.submission_id and f.origin = %s",
+        [reach],
     )
     connection.execute("create temporary table failing (submission_id text) on commit drop")
     return sum(
@@ -254,8 +273,9 @@ def _finding_statement(suite: Suite, check: Check) -> str:
         )
         select
             left(encode(sha256(convert_to(f.submission_id || ' ' || {_literal(check.rule_id)}, 'UTF8')), 'hex'), 20),
-            'suite', 'submission', s.file_id, f.submission_id, {_literal(suite.form.authority_id)}, s.form_id,
-            s.unit_id, s.period_id, {_literal(check.rule_id)}, {_literal(check.rule_kind)},
+            {_literal(suite.reach)}, 'submission', s.file_id, f.submission_id,
+            {_literal(suite.form.authority_id)}, s.form_id, s.unit_id, s.period_id,
+            {_literal(check.rule_id)}, {_literal(check.rule_kind)},
             {_literal(check.severity.value)}, f.cells, f.stated, f.expected, f.message
         from (
             select

@@ -38,8 +38,8 @@ def run_suites(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, l
     for suite in suites:
         # The docs show the last check of each form: their size follows the catalog, not the years.
         for results in (_RESULTS, f"{_DOCS}/validations"):
-            shutil.rmtree(settings.state / results / suite.form.form_id, ignore_errors=True)
-        asset = source.add_table_asset(name=suite.form.form_id, table_name=suite.wide_table)
+            shutil.rmtree(settings.state / results / suite.name, ignore_errors=True)
+        asset = source.add_table_asset(name=suite.name, table_name=suite.wide_table)
         batch = asset.add_batch_definition_whole_table("submissions")
         failing |= _run_suite(context, suite, batch)
     context.build_data_docs()
@@ -65,8 +65,10 @@ def _run_suite(context: EphemeralDataContext, suite: Suite, batch: BatchDefiniti
         )
         for check in suite.checks
     ]
-    gx_suite = context.suites.add(gx.ExpectationSuite(name=form_id, expectations=expectations))
-    validation = context.validation_definitions.add(gx.ValidationDefinition(name=form_id, data=batch, suite=gx_suite))
+    gx_suite = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=expectations))
+    validation = context.validation_definitions.add(
+        gx.ValidationDefinition(name=suite.name, data=batch, suite=gx_suite)
+    )
     result = validation.run(
         result_format={
             "result_format": "COMPLETE",

@@ -140,19 +140,34 @@ class Check:
         return re.sub(r"\{(\w+)\}", lambda name: _text_of_literal(self.values[name[1]]) or "○", self.message)
 
 
+Reach = Literal["form", "across_forms"]
+
+
 @dataclass(frozen=True)
 class Suite:
-    """All checks on one form, and the columns its wide row needs."""
+    """The checks on one form that have one reach, and the columns their wide row needs.
+
+    Checks within the form come first: only a partner form without errors of its own is held against another.
+    """
 
     form: Form
+    reach: Reach
     checks: tuple[Check, ...]
-    columns: tuple[Column, ...]
-    stated_rates: frozenset[Column]
 
     @property
-    def sha256(self) -> str:
-        """Return a digest of what the suite checks; it changes when a rule, or what a rule refers to, does."""
-        return hashlib.sha256(repr(self.checks).encode()).hexdigest()
+    def name(self) -> str:
+        """Return the suite's name."""
+        return self.form.form_id if self.reach == "form" else f"{self.form.form_id}__{self.reach}"
+
+    @property
+    def columns(self) -> list[Column]:
+        """Return the indicators that the checks look at."""
+        return list(dict.fromkeys(column for check in self.checks for column in check.columns))
+
+    @property
+    def stated_rates(self) -> list[Column]:
+        """Return the rates whose printed text and decimals the checks need."""
+        return list(dict.fromkeys(check.columns[0] for check in self.checks if check.rule_kind == "rate"))
 
     @property
     def wide_table(self) -> str:
@@ -163,6 +178,11 @@ class Suite:
     def partner_forms(self) -> list[str]:
         """Return the other forms that the suite looks at, for the same unit and period."""
         return sorted({column.form_id for column in self.columns} - {self.form.form_id})
+
+    @property
+    def sha256(self) -> str:
+        """Return a digest of what the suite checks; it changes when a rule, or what a rule refers to, does."""
+        return hashlib.sha256(repr(self.checks).encode()).hexdigest()
 
 
 MESSAGES = {
@@ -181,7 +201,7 @@ MESSAGES = {
 
 
 def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
-    """Return the suites declared under ``definitions``/expectations, one a form.
+    """Return the suites declared under ``definitions``/expectations: of each form, and of each across forms.
 
     Raises CatalogError naming the file, the rule and what was expected.
     """
@@ -195,7 +215,7 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
         if form.form_id in seen:
             raise CatalogError(f"{path}: the rules of form {form.form_id} are in {seen[form.form_id]} already")
         seen[form.form_id] = path
-        suites.append(_Compiler(catalog, form, path).suite(declared))
+        suites.extend(_Compiler(catalog, form, path).suites(declared))
     return tuple(suites)
 
 
@@ -215,10 +235,8 @@ class _Compiler:
 
     def __init__(self, catalog: Catalog, form: Form, path: Path) -> None:
         self.catalog, self.form, self.path = catalog, form, path
-        self.columns: dict[Column, None] = {}
-        self.stated_rates: set[Column] = set()
 
-    def suite(self, declared: SuiteDefinition) -> Suite:
+    def suites(self, declared: SuiteDefinition) -> Iterator[Suite]:
         checks: list[Check] = []
         for rule in declared.rules:
             try:
@@ -228,7 +246,13 @@ class _Compiler:
         repeated = {check.rule_id for check in checks if sum(other.rule_id == check.rule_id for other in checks) > 1}
         if repeated:
             raise CatalogError(f"{self.path}: rule_id {min(repeated)} is declared twice")
-        return Suite(self.form, tuple(checks), tuple(self.columns), frozenset(self.stated_rates))
+        home = {self.form.form_id}
+        within = tuple(check for check in checks if {column.form_id for column in check.columns} == home)
+        across = tuple(check for check in checks if check not in within)
+        if within:
+            yield Suite(self.form, "form", within)
+        if across:
+            yield Suite(self.form, "across_forms", across)
 
     def _checks(self, rule: Rule) -> Iterator[Check]:
         match rule:
@@ -302,7 +326,6 @@ class _Compiler:
         (subject,) = self._resolve([rule.stated])
         if subject.form_id != self.form.form_id:
             raise ValueError(f"stated: expected an indicator of form {self.form.form_id}")
-        self.stated_rates.add(subject)
         numerator, denominator = self._resolve(rule.numerator), self._resolve(rule.denominator)
         over = self._sum(numerator, blank_is_nothing=False)
         under = self._sum(denominator, blank_is_nothing=False)
@@ -410,9 +433,7 @@ class _Compiler:
         )
 
     def _resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
-        columns = tuple(Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references)
-        self.columns.update(dict.fromkeys(columns))
-        return columns
+        return tuple(Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references)
 
     def _column(self, column: Column) -> str:
         return _quote(column_name(column, self.form.form_id))

@@ -55,44 +55,60 @@ def known_outcome(connection: psycopg.Connection, landing_key: str, file_sha256:
 
 
 def record_refused(
-    connection: psycopg.Connection, delivery: Delivery, reason: str, findings: Sequence[ReadingFinding] = ()
-) -> None:
-    """Record a file from which nothing could be taken, with the reason for the clerk."""
+    connection: psycopg.Connection,
+    delivery: Delivery,
+    reason: str,
+    findings: Sequence[ReadingFinding],
+    catalog: Catalog,
+) -> int:
+    """Record a file from which nothing could be taken, with the reason for the clerk; return its number."""
     with connection.transaction():
         file_id = _insert_file(connection, delivery, "unreadable", reason)
-        _copy_findings(connection, (_finding(file_id, None, item) for item in findings))
+        placed = _placed_findings(ReadWorkbook(file_findings=list(findings)), (), catalog)
+        _copy_findings(connection, _numbered(file_id, placed))
         connection.execute("insert into intake.touched default values")
+    return file_id
 
 
 def record_submissions(
     connection: psycopg.Connection, delivery: Delivery, read: ReadWorkbook, catalog: Catalog
-) -> FileOutcome:
+) -> tuple[int, FileOutcome]:
     """Record a workbook's submissions, observations and reading findings, all or nothing.
 
-    The same bytes taken in before change nothing but the list of files: outcome ``duplicate``.
+    Returns the file's number and its outcome. The same bytes taken in before change nothing but the list of files:
+    outcome ``duplicate``. Only what they hold beyond that time (a unit or a form the catalog did not know then) is
+    taken in now.
     """
     with connection.transaction():
         # Two arrivals of the same bytes at the same moment: the second waits here and finds the first.
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [delivery.file_sha256])
         taken = connection.execute(
-            "select file_name from intake.files where file_sha256 = %s and outcome = 'taken_in'",
+            "select file_id, file_name from intake.files where file_sha256 = %s and outcome = 'taken_in'",
             [delivery.file_sha256],
-        ).fetchone()
-        if taken:
-            _insert_file(connection, delivery, "duplicate", f"与已收到的“{taken[0]}”内容完全相同，不重复采集。")
-            connection.execute("insert into intake.touched default values")
-            return "duplicate"
-        file_id = _insert_file(connection, delivery, "taken_in", None)
+        ).fetchall()
         identified = [(_submission_id(delivery.file_sha256, item), item) for item in read.submissions]
-        _record_periods(connection, read.submissions)
+        if taken:
+            rows = connection.execute(
+                "select submission_id from intake.submissions where file_id = any(%s)", [[row[0] for row in taken]]
+            )
+            known = {submission_id for (submission_id,) in rows}
+            identified = [(submission_id, item) for submission_id, item in identified if submission_id not in known]
+        if taken and not identified:
+            reason = f"与已收到的“{taken[0][1]}”内容完全相同，不重复采集。"
+            file_id = _insert_file(connection, delivery, "duplicate", reason)
+            connection.execute("insert into intake.touched default values")
+            return file_id, "duplicate"
+        submissions = [item for _, item in identified]
+        file_id = _insert_file(connection, delivery, "taken_in", None)
+        _record_periods(connection, submissions)
         _copy_submissions(connection, file_id, delivery, identified)
         _copy_observations(connection, identified)
-        _copy_findings(connection, _reading_findings(file_id, read, identified, catalog))
+        _copy_findings(connection, _numbered(file_id, _placed_findings(read, identified, catalog)))
         connection.cursor().executemany(
             "insert into intake.touched (form_id, period_id) values (%s, %s)",
-            sorted({(item.form_id, item.period.period_id) for item in read.submissions}),
+            sorted({(item.form_id, item.period.period_id) for item in submissions}),
         )
-    return "taken_in"
+    return file_id, "taken_in"
 
 
 _Identified = Sequence[tuple[str, ReadSubmission]]
@@ -124,20 +140,22 @@ def _copy_observations(connection: psycopg.Connection, identified: _Identified) 
     _copy(connection, ("intake", "observations"), columns, rows, columns.values())
 
 
-def _reading_findings(
-    file_id: int, read: ReadWorkbook, identified: _Identified, catalog: Catalog
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of everything found while reading: about the file, about a sheet, about a submission."""
+def _placed_findings(
+    read: ReadWorkbook, identified: _Identified, catalog: Catalog
+) -> Iterator[tuple[_Place, ReadingFinding]]:
+    """Yield everything found while reading with what it is about: the file, a sheet of it, or a submission."""
+    authority_of = {form.form_id: form.authority_id for form in catalog.forms}
     for finding in read.file_findings:
-        yield _finding(file_id, None, finding)
+        form_id = finding.form_id or None
+        yield (None, authority_of.get(finding.form_id), form_id, None, finding.period_id or None), finding
     for (sheet, form_id), findings in read.sheet_findings.items():
         periods = {item.period.period_id for item in read.submissions if (item.sheet, item.form_id) == (sheet, form_id)}
-        place: _Place = (None, catalog.form_by_id[form_id].authority_id, form_id, None, min(periods, default=None))
-        yield from (_finding(file_id, place, finding) for finding in findings)
+        for finding in findings:
+            yield (None, authority_of[form_id], form_id, None, min(periods, default=None)), finding
     for submission_id, item in identified:
-        authority_id = catalog.form_by_id[item.form_id].authority_id
-        place = (submission_id, authority_id, item.form_id, item.unit_id, item.period.period_id)
-        yield from (_finding(file_id, place, finding) for finding in item.findings)
+        place = (submission_id, authority_of[item.form_id], item.form_id, item.unit_id, item.period.period_id)
+        for finding in item.findings:
+            yield place, finding
 
 
 def _submission_id(file_sha256: str, item: ReadSubmission) -> str:
@@ -188,23 +206,23 @@ _FINDING_COLUMNS = (
 )
 
 
-def _finding(file_id: int, where: _Place | None, item: ReadingFinding) -> tuple[Any, ...]:
-    place = where or (None, None, None, None, None)
-    identity = "\0".join(map(str, (file_id, *place, item.kind, item.sheet, item.cells, item.stated, item.expected)))
-    return (
-        hashlib.sha256(identity.encode()).hexdigest()[:20],
-        "reading",
-        item.scope,
-        file_id,
-        *place,
-        f"reading.{item.kind}",
-        item.kind,
-        item.severity.value,
-        item.cells,
-        item.stated,
-        item.expected,
-        item.message(),
-    )
+def _numbered(file_id: int, placed: Iterable[tuple[_Place, ReadingFinding]]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a file's reading findings, each with an id of its own."""
+    for number, (place, finding) in enumerate(placed):
+        yield (
+            hashlib.sha256(f"{file_id} {number}".encode()).hexdigest()[:20],
+            "reading",
+            finding.scope,
+            file_id,
+            *place,
+            f"reading.{finding.kind}",
+            finding.kind,
+            finding.severity.value,
+            finding.cells,
+            finding.stated,
+            finding.expected,
+            finding.message(),
+        )
 
 
 def _copy_findings(connection: psycopg.Connection, findings: Iterable[tuple[Any, ...]]) -> None:

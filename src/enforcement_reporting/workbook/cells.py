@@ -12,10 +12,9 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Literal
 
-State = Literal["value", "zero", "blank", "not_applicable", "unreadable"]
+from enforcement_reporting.texts import MONEY
 
-# Units of money convert into one another, each worth 10 to this power of 元; everything else has to match.
-MONEY = {"元": 0, "千元": 3, "万元": 4, "百万元": 6, "亿元": 8}
+State = Literal["value", "zero", "blank", "not_applicable", "unreadable"]
 
 _LIMIT = Decimal(10) ** 18
 _EXACT = Context(prec=60)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from enforcement_reporting.catalog import Form
+from enforcement_reporting.texts import joined, plain, split_unit
 from enforcement_reporting.workbook.grid import Grid, as_text
-from enforcement_reporting.workbook.labels import joined, plain, split_unit
 
 SEARCH_ROWS = 200
 DEEPEST_HEADER = 12

@@ -1,52 +1,26 @@
-"""Texts as people type them, made comparable: labels, titles, and the names of units."""
+"""What the texts on a sheet say of units: who reports, and in which unit of measure."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
 from enforcement_reporting.catalog import Unit
+from enforcement_reporting.texts import plain
 from enforcement_reporting.workbook.grid import Cell, as_text
 
-_SAME_CHARACTERS = str.maketrans(
-    {
-        **dict.fromkeys("，,", "、"),
-        **dict.fromkeys("“”\"‘’'「」『』《》\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad", None),
-        **dict.fromkeys("－—–―−─", "-"),
-    }
-)
-_UNIT_OF_MEASURE = re.compile(r"^(.*)\((?:单位:)?([^()]+)\)$")
-_JOINTS = str.maketrans("", "", "-/·:>、")
 _REPORTING_UNIT = re.compile(
     r"(?:(?P<sure>(?:填报|填表|报送|上报|报告|编报|编制)(?:单位|部门|地区)|单位名称)|^\s*单位)\s*"
     r"(?:[(（]\s*(?:盖章|公章|章|签章)\s*[)）])?\s*[:：](?P<name>.*)",
     re.DOTALL,
 )
+# 单位 behind 填报, 主管 … is somebody; standing alone it may be either, and what follows decides.
+_MEASURED_IN = re.compile(
+    r"(?:(?:金额|计量|货币|数额|计价)\s*|(?<![^\s(\[【,;。、/|]))单\s*位\s*:(?P<units>[^)\]】。:]*)"
+)
+_MONEY = re.compile(r"(?:人民币)?(?P<unit>[十百千万亿]*(?:[美港欧日澳]?元|港币|美金|英镑))(?:人民币)?")
 _NEXT_LABEL = re.compile(r"(?:填|报|统计|计量|制表|单位|日期|时间|年度)[^\s:：]{0,6}[:：]")
-
-
-@lru_cache(maxsize=16_384)
-def plain(text: str) -> str:
-    """Return a label for comparison: no white space or quotation marks, one width, one comma, one dash."""
-    normal = unicodedata.normalize("NFKC", text.translate(_SAME_CHARACTERS))
-    return "".join(normal.split()).translate(_SAME_CHARACTERS).lower()
-
-
-@lru_cache(maxsize=16_384)
-def split_unit(label: str, units_of_measure: frozenset[str]) -> tuple[str, str]:
-    """Return (plain label, unit of measure in brackets at its end, or '')."""
-    text = plain(label)
-    match = _UNIT_OF_MEASURE.match(text)
-    if match and match[2] in units_of_measure:
-        return match[1], match[2]
-    return text, ""
-
-
-def joined(path: Iterable[str]) -> str:
-    """Return a label path as one text, however its steps are parted from one another."""
-    return "".join(path).translate(_JOINTS)
 
 
 def row_texts(row: Sequence[Cell]) -> list[str]:
@@ -97,3 +71,14 @@ def units_mentioned(texts: Iterable[str], known: Mapping[str, Unit]) -> list[Uni
                 line = line.replace(name, "\0")
                 found[known[name].unit_id] = known[name]
     return list(found.values())
+
+
+def money_stated(texts: Iterable[str]) -> list[str]:
+    """Return the units of money that lines such as （单位：家、万元） name; 单位：河口镇 names none."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for line in _MEASURED_IN.finditer(unicodedata.normalize("NFKC", text)):
+            for word in re.split(r"[、,;/(|\s和及与]+", line["units"]):
+                if match := _MONEY.fullmatch(word):
+                    found[match["unit"]] = None
+    return list(found)

@@ -17,9 +17,9 @@ from decimal import Decimal
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.periods import Period, speaks_of_time
+from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 from enforcement_reporting.workbook.cells import (
     BLANK,
-    MONEY,
     UNREADABLE,
     Parsed,
     State,
@@ -29,14 +29,7 @@ from enforcement_reporting.workbook.cells import (
 )
 from enforcement_reporting.workbook.grid import Cell, Grid, as_text, open_workbook
 from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder
-from enforcement_reporting.workbook.labels import (
-    joined,
-    plain,
-    row_texts,
-    split_unit,
-    unit_lines,
-    units_mentioned,
-)
+from enforcement_reporting.workbook.labels import row_texts, unit_lines, units_mentioned
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5

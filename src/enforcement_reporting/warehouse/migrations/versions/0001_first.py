@@ -77,7 +77,7 @@ create table intake.files (  -- one row for each file received, with how it ende
     policy text not null check (policy in ('collect', 'archive')), received_at timestamptz not null,
     outcome text not null check (outcome in ('taken_in', 'duplicate', 'unreadable')), reason text
 );
-create unique index files_taken_in_once on intake.files (file_sha256) where outcome = 'taken_in';
+create index files_by_sha256 on intake.files (file_sha256);
 create index files_by_landing_key on intake.files (landing_key, file_sha256);
 
 create table intake.submissions (  -- one unit (or one printed total row), one form, one period, from one file
@@ -103,7 +103,7 @@ create table intake.touched (  -- what the marts have to be built again for; emp
 -- quality: what is wrong ------------------------------------------------------------------------------------------
 
 create table quality.findings (
-    finding_id text not null, origin text not null check (origin in ('reading', 'suite')),
+    finding_id text not null, origin text not null check (origin in ('reading', 'form', 'across_forms')),
     scope text not null check (scope in ('file', 'sheet', 'submission')),
     file_id bigint not null, submission_id text, authority_id text, form_id text, unit_id text, period_id text,
     rule_id text not null, rule_kind text not null,
@@ -112,6 +112,7 @@ create table quality.findings (
 );
 create index findings_by_submission on quality.findings (submission_id);
 create index findings_by_file on quality.findings (file_id);
+create index findings_by_period on quality.findings (form_id, period_id);
 create table quality.verdicts (  -- a submission without a row here has not been checked yet
     unit_id text not null, submission_id text not null,
     outcome text not null check (outcome in ('accepted', 'questioned', 'returned')),
@@ -119,13 +120,17 @@ create table quality.verdicts (  -- a submission without a row here has not been
 );
 
 create table quality.suites (  -- the rules each form was last checked with
-    form_id text primary key, sha256 text not null
+    form_id text not null, reach text not null, sha256 text not null, primary key (form_id, reach)
 );
 
 do $$ begin
     if not exists (select from pg_roles where rolname = 'bi_reader') then create role bi_reader nologin; end if;
 end $$;
 grant usage on schema marts to bi_reader;
+do $$ begin
+    execute format('revoke connect, temporary on database %I from public', current_database());
+    execute format('grant connect on database %I to bi_reader', current_database());
+end $$;
 """
 
 

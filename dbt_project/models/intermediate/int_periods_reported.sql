@@ -17,7 +17,7 @@ final as (
         on
             submissions.form_id = periods_touched.form_id
             and submissions.period_id = periods_touched.period_id
-    where submissions.is_standing and submissions.row_role = 'unit'
+    where submissions.row_role = 'unit'
 )
 
 select * from final
