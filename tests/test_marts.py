@@ -354,10 +354,16 @@ def test_equal_values_share_a_rank_and_who_has_none_is_listed_last(story: Story)
     assert (total["ranked_units"], total["expected_units"], total["is_complete"]) == (2, 4, False)
 
 
-def test_a_period_whose_last_submission_is_returned_disappears(story: Story) -> None:
+def test_a_period_whose_last_submission_is_returned_keeps_no_figure_and_says_that_nobody_reported(
+    story: Story,
+) -> None:
     facts = ("fct_indicator_values", "fct_metric_values", "fct_rankings")
     assert all(rows(story.after["second"], mart, period_id=MARCH) for mart in facts)
-    assert not any(rows(story.after["withdrawn"], mart, period_id=MARCH) for mart in facts)
+    assert rows(story.after["withdrawn"], "fct_indicator_values", period_id=MARCH) == []
+    metrics = rows(story.after["withdrawn"], "fct_metric_values", period_id=MARCH)
+    owed = [row for row in metrics if row["expected_units"]]
+    assert {(row["value"], row["reported_units"], row["is_complete"]) for row in owed} == {(None, 0, False)}
+    assert {row["rank"] for row in rows(story.after["withdrawn"], "fct_rankings", period_id=MARCH)} == {None}
     assert one(story.after["withdrawn"], "fct_submissions", period_id=MARCH)["outcome"] == "returned"
 
 

@@ -36,7 +36,7 @@ def published(
     intake.prepare(settings)
     files = [str(path) for path in build_all(folder / "workbooks")]
     results = intake.ingest_files(settings, files, "archive", datetime(2026, 1, 1, tzinfo=UTC))
-    assert [outcome for _, outcome in results] == ["taken_in"] * 4
+    assert [file.outcome for file in results] == ["taken_in"] * 4
     check_submissions(settings)
     marts.build(settings)
     with connect(settings) as connection:

@@ -171,6 +171,24 @@ READING_KINDS: dict[str, ReadingKind] = {
         "“{indicator}”的计量单位写为“{stated}”，应为“{expected}”，无法换算，该列未采集。",
         "{cells}: column {indicator} is in {stated}, expected {expected}; no conversion is known",
     ),
+    "another_table": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”（{form}）第 {stated} 行起是另一张表，其中内容未采集。请每张工作表只放一张表后重报。",
+        "{cells}: another table than form {form} begins in row {stated}, nothing below was taken",
+    ),
+    "negative_value": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "“{indicator}”填写的“{stated}”小于 0，应为 0 或正数。",
+        "{cells}: {stated} is below zero",
+    ),
+    "fractional_count": ReadingKind(
+        Severity.QUESTION,
+        "submission",
+        "“{indicator}”填写的“{stated}”不是整数，计量单位是“{expected}”，请核对。",
+        "{cells}: {stated} is no whole number of {expected}",
+    ),
     "blank_submission": ReadingKind(
         Severity.ERROR,
         "submission",
@@ -182,7 +200,10 @@ READING_KINDS: dict[str, ReadingKind] = {
 
 @dataclass(frozen=True)
 class ReadingFinding:
-    """Something wrong that was seen while reading: its kind, where it stands, and the words to fill in."""
+    """Something wrong that was seen while reading: its kind, where it stands, and the words to fill in.
+
+    ``form`` is the title that the message says; ``form_id`` and ``period_id`` are what it concerns, where known.
+    """
 
     kind: str
     sheet: str

@@ -43,6 +43,17 @@ class Header:
     unit_columns: list[Column] = field(default_factory=list)
     unknown: list[Column] = field(default_factory=list)
 
+    def repeats(self, other: Header) -> bool:
+        """Return whether whatever this header names stands in the same columns, in the same units, as in the other."""
+        for indicator_id, column in self.by_indicator.items():
+            known = other.by_indicator.get(indicator_id)
+            if known is None or known.index != column.index:
+                return False
+            if column.unit_of_measure not in ("", known.unit_of_measure):
+                return False
+        units = {column.index for column in self.unit_columns}
+        return units <= {column.index for column in other.unit_columns}
+
 
 class HeaderFinder:
     """Finds one form's header. A column qualifies by its labels alone, never by where it stands."""
@@ -83,13 +94,16 @@ class HeaderFinder:
         rows = self._rows(grid)
         if rows is None:
             return None
-        header = self._assigned(grid, *rows, carried=False)
-        if len(header.by_indicator) < self.required:
-            # Group labels that were not merged over their columns: believed only if then everything finds its place.
-            carried = self._assigned(grid, *rows, carried=True)
-            if len(carried.by_indicator) >= self.required and not (carried.unknown or carried.doubtful):
-                header = carried
+        header = self._read(grid, *rows)
         return header if header.by_indicator or header.doubtful else None
+
+    def find_again(self, grid: Grid, row: int) -> Header | None:
+        """Return the header that begins in a row below the first one; None where too little of it stands there."""
+        last = row
+        while last + 1 < min(len(grid.rows), row + DEEPEST_HEADER) and self.is_header_row(grid, last + 1):
+            last += 1
+        header = self._read(grid, row, _with_blank_rows(grid, row, last))
+        return header if 2 * len(header.by_indicator) >= self.required else None
 
     def likeness(self, header: Header) -> float:
         """Return how far the form's indicators and the sheet's columns are the same, from 0 to 1."""
@@ -103,6 +117,16 @@ class HeaderFinder:
     def is_header_row(self, grid: Grid, row: int) -> bool:
         """Return whether a row holds header labels, as one does that is printed again on a new page."""
         return self._hits(grid, row) > 0
+
+    def _read(self, grid: Grid, first: int, last: int) -> Header:
+        """Return the header in these rows, with and without merged group labels."""
+        header = self._assigned(grid, first, last, carried=False)
+        if len(header.by_indicator) < self.required:
+            # Group labels that were not merged over their columns: believed only if then everything finds its place.
+            carried = self._assigned(grid, first, last, carried=True)
+            if len(carried.by_indicator) >= self.required and not (carried.unknown or carried.doubtful):
+                header = carried
+        return header
 
     def _rows(self, grid: Grid) -> tuple[int, int] | None:
         """Return first and last row of the header: of the first run of rows that holds most of the form's labels."""
@@ -119,11 +143,7 @@ class HeaderFinder:
             return None
         enough = max(runs)[0] / 2
         _, first, last = next(run for run in runs if run[0] > enough)
-        # A header cell merged downwards takes in the rows below it, as far as they are blank.
-        reach = max((end for (row, _), (end, _) in grid.spans.items() if first <= row <= last), default=last)
-        while last < min(reach, len(grid.rows) - 1) and all(cell == "" for cell in grid.rows[last + 1]):
-            last += 1
-        return first, last
+        return first, _with_blank_rows(grid, first, last)
 
     def _hits(self, grid: Grid, row: int) -> int:
         """Return how many cells of a row are labels of the form, or 0 where most are not."""
@@ -201,6 +221,14 @@ class HeaderFinder:
             if path:
                 columns.append(Column(index, tuple(path), unit_of_measure, place))
         return columns
+
+
+def _with_blank_rows(grid: Grid, first: int, last: int) -> int:
+    """Return the last row of a header; a cell merged downwards takes in the rows below it, as far as they are blank."""
+    reach = max((end for (row, _), (end, _) in grid.spans.items() if first <= row <= last), default=last)
+    while last < min(reach, len(grid.rows) - 1) and all(cell == "" for cell in grid.rows[last + 1]):
+        last += 1
+    return last
 
 
 def _covered(grid: Grid, row: int, column: int, last_row: int) -> Iterator[Place]:
