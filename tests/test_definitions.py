@@ -6,6 +6,7 @@ import csv
 import re
 import unicodedata
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,12 @@ def catalog() -> Catalog:
 
 @pytest.fixture(scope="module")
 def suites(catalog: Catalog) -> dict[str, Suite]:
-    return {suite.form.form_id: suite for suite in load_suites(ROOT, catalog)}
+    """Return the suites by form, those within it and those across forms as one."""
+    found: dict[str, Suite] = {}
+    for suite in load_suites(ROOT, catalog):
+        other = found.get(suite.form.form_id)
+        found[suite.form.form_id] = replace(other, checks=other.checks + suite.checks) if other else suite
+    return found
 
 
 def test_every_form_has_a_suite(catalog: Catalog, suites: dict[str, Suite]) -> None:
@@ -253,6 +259,77 @@ BAD = {
         {"item_id": "fines", "name": "罚款", "metric": "demo_rate", "points": {"top": 2}},
         ("demo_board.fines.metric", "no metric 'demo_rate'"),
     ),
+    "an id with two underscores": (
+        FORM,
+        (*INDICATOR, "indicator_id"),
+        "checks__count",
+        ("indicator_id", "underscores"),
+    ),
+    "an id that ends in an underscore": (FORM, (*INDICATOR, "indicator_id"), "count_", ("indicator_id", "underscores")),
+    "an indicator named as a fixed column": (
+        FORM,
+        (*INDICATOR, "indicator_id"),
+        "rows_summed",
+        ("indicators.0.indicator_id", "rows_summed is taken"),
+    ),
+    "a label that reads like another": (FORM, (*INDICATOR, "label"), ["罚 款（万元）"], ("罚款", "reads the same")),
+    "an alias that reads like another unit": (
+        AUTHORITY,
+        ("units", "members", 0, "aliases"),
+        ["西 县"],
+        ("西 县", "reads the same", "demo_east"),
+    ),
+    "a unit that ends before it begins": (
+        AUTHORITY,
+        ("units", "members", 0),
+        {"unit_id": "demo_east", "name": "东县", "kind": "县区", "valid_from": "2025-02-01", "valid_to": "2025-01-01"},
+        ("units.members.0", "valid_from"),
+    ),
+    "a place declared twice": (
+        LANDING,
+        ("places",),
+        [{"place_id": "inbox", "path": path, "policy": "collect"} for path in ("inbox", "other")],
+        ("place_id", "inbox", "declared twice"),
+    ),
+    "a text where yes or no belongs": (FORM, (*INDICATOR, "optional"), "yes", ("indicators.0.optional", "'yes'")),
+    "a text where a whole number belongs": (METRICS, ("metrics", 0, "scale"), "100", ("metrics.0.scale", "'100'")),
+    "a fraction where a whole number belongs": (
+        METRICS,
+        ("metrics", 0, "decimals"),
+        1.0,
+        ("metrics.0.decimals", "1.0"),
+    ),
+    "a metric of no form": (
+        METRICS,
+        ("metrics", 0),
+        GOOD[METRICS]["metrics"][0] | {"form": "demo_cases", "numerator": ["demo_checks.fines_10k_yuan"]},
+        ("demo_fines.form", "demo_cases"),
+    ),
+    "a scoreboard of no form": (
+        SCOREBOARDS,
+        ("scoreboards", 0),
+        {
+            "scoreboard_id": "demo_board",
+            "name": "评比",
+            "form": "demo_cases",
+            "items": [{"item_id": "fines", "name": "罚款", "metric": "demo_fines", "points": {"top": 2}}],
+        },
+        ("demo_board.form", "demo_cases"),
+    ),
+    "a scoreboard without a unit that is none": (
+        SCOREBOARDS,
+        ("scoreboards", 0, "excluded_units"),
+        ["demo_north"],
+        ("demo_board.excluded_units", "demo_north", "demo_east"),
+    ),
+    "a scoreboard of a kind of unit that nobody is": (
+        SCOREBOARDS,
+        ("scoreboards", 0, "unit_kinds"),
+        ["镇街"],
+        ("demo_board.unit_kinds", "镇街", "县区"),
+    ),
+    "a message with an open brace": (SUITE, (*RULE, "message"), "罚款 {stated", ("fines_need_inspections", "brace")),
+    "a message with a brace too many": (SUITE, (*RULE, "message"), "{stated}}", ("fines_need_inspections", "brace")),
     "a suite of no form": (SUITE, ("form",), "demo_cases", ("form", "expected a form", "demo_cases")),
     "an unknown kind of rule": (SUITE, (*RULE, "kind"), "at_most", ("rules.0", "part_whole", "at_most")),
     "an unknown severity": (SUITE, (*RULE, "severity"), "warning", ("severity", "question", "warning")),
@@ -327,3 +404,76 @@ def test_a_form_has_its_rules_in_one_file_only(tmp_path: Path) -> None:
 def test_a_folder_without_a_catalog_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"expected a folder with landing\.yaml"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title: 2025-13-45\n", "not readable as YAML: month must be in"),
+        ("title: " + "[" * 3000 + "\n", "nested too deeply"),
+        ("form_id: demo_checks\ntitle: 一\ntitle: 二\n", "the key 'title' stands twice"),
+        ("calendar: {kind: month, kind: year}\n", "the key 'kind' stands twice"),
+    ],
+)
+def test_yaml_that_cannot_be_meant_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, GOOD) / FORM
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CatalogError) as refusal:
+        load(tmp_path)
+    assert str(path) in str(refusal.value) and said in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["catalog/demo/forms/x.yaml", "expectations/demo/x.yaml"])
+def test_a_folder_in_the_place_of_a_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    (write(tmp_path, GOOD) / name).mkdir()
+    with pytest.raises(CatalogError, match=r"x\.yaml: expected a file that can be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "catalog/places.yaml",
+        "catalog/demo/metric.yaml",
+        "catalog/demo/form/x.yaml",
+        "catalog/demo/forms/x.yml",
+        "catalog/demo/forms/old/x.yaml",
+        "expectations/demo/x.yml",
+        "expectations/notes.txt",
+    ],
+)
+def test_a_file_that_nothing_reads_is_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, GOOD) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("a: 1\n", encoding="utf-8")
+    with pytest.raises(CatalogError, match=r"not read by anything: expected .*(yaml|/)"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "catalog/.git/config",
+        "catalog/.git/x.yaml",
+        "catalog/demo/.x.yaml",
+        "catalog/demo/forms/._x.yaml",
+        "expectations/.x/x.yaml",
+    ],
+)
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path, name: str) -> None:
+    sha256 = load_catalog(write(tmp_path, GOOD)).sha256
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\0")
+    assert len(load(tmp_path)) == 1
+    assert load_catalog(tmp_path).sha256 == sha256
+
+
+def test_a_folder_without_expectations_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {name: content for name, content in GOOD.items() if name != SUITE})
+    with pytest.raises(CatalogError, match="expectations: expected a folder"):
+        load(tmp_path)
+
+
+def test_one_unit_may_be_listed_under_spellings_that_read_the_same(tmp_path: Path) -> None:
+    load(write(tmp_path, changed(GOOD, (AUTHORITY, "units", "members", 0, "aliases"), ["东 县"])))

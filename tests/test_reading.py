@@ -113,6 +113,8 @@ MERGES = ["A2:A4", "B2:C2", "D2:E2", "F2:F3"]
 HEKOU: list[Value] = ["河口镇", 5, 4, 1, 0, 2.5]
 SHANGPO: list[Value] = ["上坡街道", 3, 3, 0, 0, 0]
 
+MERGED = [("AA", 1), ("BC", 0), ("DE", 0), ("FF", 1)]
+
 Read = Callable[..., ReadWorkbook]
 
 
@@ -361,6 +363,128 @@ class TestUnitsOfMeasure:
     def test_a_count_shown_as_a_percentage_is_unreadable(self, read: Read) -> None:
         result = read(hazards(["河口镇", Formatted(5, "0%"), *HEKOU[2:]]))
         assert (only(result).kind, only(result).stated, only(result).cells) == ("unreadable_cell", "500%", "隐患!B5")
+
+
+class TestMoneyStatedBesideTheTable:
+    """A line such as 单位：元 above the table holds for the columns of money whose header states no unit."""
+
+    def money(self, read: Read, *lines: list[Value], label: str = "罚款金额") -> ReadWorkbook:
+        header: Rows = [*lines, [*HEADER[0][:5], label], HEADER[1]]
+        first = 2 + len(lines)
+        merges = [f"{columns[0]}{first}:{columns[1]}{first + down}" for columns, down in MERGED]
+        return read(hazards([*HEKOU[:5], 20000], SHANGPO, header=header, merges=merges))
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            ["单位：元"],
+            ["（单位：元）"],
+            ["单位:", "元"],
+            ["单 位：人民币元"],
+            ["金额单位：人民币元"],
+            ["计量单位：条、元"],
+            ["单位：条，元"],
+            ["填报日期：2025年9月3日  单位：元"],
+            ["填报单位：县应急管理局 金额单位：人民币（元）"],
+        ],
+    )
+    def test_money_is_converted_from_the_unit_stated_above_the_table(self, read: Read, line: list[Value]) -> None:
+        result = self.money(read, line)
+        assert findings(result) == []
+        assert (by_unit(result)["hekou"]["fines"], by_unit(result)["hekou"]["found"]) == ("2.0000", "5")
+
+    @pytest.mark.parametrize("line", ["单位：河口镇", "填报单位：元", "单位：条", "主管单位：县公安局", "单位：万元"])
+    def test_a_line_that_names_no_other_unit_of_money_changes_nothing(self, read: Read, line: str) -> None:
+        result = self.money(read, [line])
+        assert findings(result) == []
+        assert by_unit(result)["hekou"]["fines"] == "20000"
+
+    def test_what_the_header_states_outweighs_the_line(self, read: Read) -> None:
+        result = self.money(read, ["单位：元"], label="罚款金额（万元）")
+        assert by_unit(result)["hekou"]["fines"] == "20000"
+
+    @pytest.mark.parametrize(
+        ("lines", "stated"),
+        [([["单位：元"], ["金额单位：万元"]], "元、万元"), ([["单位：美元"]], "美元"), ([["单位：十万元"]], "十万元")],
+    )
+    def test_several_or_unknown_units_of_money_leave_the_column_out(
+        self, read: Read, lines: list[list[Value]], stated: str
+    ) -> None:
+        result = self.money(read, *lines)
+        finding = only(result)
+        assert (finding.kind, finding.stated, finding.expected) == ("unit_of_measure_mismatch", stated, "万元")
+        assert finding.cells == f"隐患!F{2 + len(lines)}"
+        assert "fines" not in by_unit(result)["hekou"]
+
+
+class TestSeveralTablesOnASheet:
+    """A second table on a sheet is read by its own header and period, or not at all; a new page is no second table."""
+
+    SECOND = "2025年9月隐患排查情况表"
+
+    def periods(self, result: ReadWorkbook) -> list[tuple[str, str, str]]:
+        return [(item.unit_id, item.period.period_id, figures(item).get("found", "")) for item in result.submissions]
+
+    def test_a_second_table_has_its_own_period(self, read: Read) -> None:
+        result = read(hazards(HEKOU, [], [self.SECOND], *map(list, HEADER), ["河口镇", 6, 4, 1, 0, 2.5], SHANGPO))
+        assert findings(result) == []
+        assert self.periods(result) == [
+            ("hekou", "2025-08", "5"),
+            ("hekou", "2025-09", "6"),
+            ("shangpo", "2025-09", "3"),
+        ]
+
+    def test_a_second_table_has_its_own_unit_of_money(self, read: Read) -> None:
+        header: Rows = [[*HEADER[0]], HEADER[1]]
+        result = read(
+            hazards(HEKOU, [self.SECOND], ["单位：元"], *map(list, header), [*SHANGPO[:5], 20000], header=header)
+        )
+        assert findings(result) == []
+        assert [figures(item)["fines"] for item in result.submissions] == ["2.5", "2.0000"]
+
+    def test_a_header_in_another_order_is_read_by_its_own_columns(self, read: Read) -> None:
+        header = [
+            list(reversed(row))
+            for row in ([*HEADER[0][:1], "一般隐患", "一般隐患", "重大隐患", "重大隐患", "罚款金额"], HEADER[1])
+        ]
+        result = read(hazards(HEKOU, *header, list(reversed(SHANGPO))))
+        assert findings(result) == []
+        assert by_unit(result)["hekou"] == FULL
+        assert observed(result.submissions[1], "found").cell == "E8"
+
+    @pytest.mark.parametrize(
+        "between", [[], [[TITLE]], [["第2页"]], [["注：含2025年7月未整改的5条。"]], [["2025年8月"]]]
+    )
+    def test_a_header_printed_again_on_a_new_page_goes_on(self, read: Read, between: list[list[Value]]) -> None:
+        result = read(hazards(HEKOU, *between, *map(list, HEADER), SHANGPO))
+        assert findings(result) == []
+        assert {item.period.period_id for item in result.submissions} == {"2025-08"}
+        assert list(by_unit(result)) == ["hekou", "shangpo"]
+
+    @pytest.mark.parametrize(
+        "between",
+        [
+            [["2025年9月隐患排查情况表"]],
+            [["2025年9月"]],
+            [["2025年9月、10月隐患排查情况表"], *map(list, HEADER)],
+            [["2025年8月检查情况表"], ["单位", "检查次数", "立案数"]],
+            [["单位", "检查次数", "立案数"]],
+            [["行政处罚情况统计表"]],
+        ],
+    )
+    def test_what_cannot_be_read_as_a_second_table_is_left_out_and_named(
+        self, read: Read, between: list[list[Value]]
+    ) -> None:
+        result = read(hazards(HEKOU, *between, SHANGPO))
+        finding = only(result)
+        assert (finding.kind, finding.cells, finding.stated) == ("another_table", "隐患!A6", "6")
+        assert list(by_unit(result)) == ["hekou"]
+
+    def test_a_second_table_below_a_blank_one_of_one_unit_is_not_its_figures(self, read: Read) -> None:
+        again: Rows = [["处罚数量", None, None, "合计", "罚没金额（万元）"], ["警告", "罚款", "其他"]]
+        result = read(penalties(["填报单位：河口镇 2025年1-6月"], *map(list, again), [9, 0, 0, 9, 0]))
+        assert sorted(kinds(result)) == ["another_table", "blank_submission"]
+        assert set(figures(result.submissions[0]).values()) == {"blank"}
 
 
 class TestHeaders:
@@ -701,6 +825,25 @@ class TestCells:
         assert by_unit(result)["hekou"] == FULL | {"fixed": "unreadable"}
         assert list(by_unit(result)) == ["hekou", "shangpo"]
 
+    @pytest.mark.parametrize(
+        ("row", "kind", "cells"),
+        [
+            (["河口镇", -5, 4, 1, 0, 2.5], "negative_value", "隐患!B5"),
+            (["河口镇", 5, 4, 1, 0, "-2.5"], "negative_value", "隐患!F5"),
+            (["河口镇", 5, 4, 1.5, 0, 2.5], "fractional_count", "隐患!D5"),
+        ],
+    )
+    def test_what_cannot_have_been_counted_is_taken_and_named(
+        self, read: Read, row: list[Value], kind: str, cells: str
+    ) -> None:
+        result = read(hazards(row))
+        assert (only(result).kind, only(result).cells) == (kind, cells)
+        assert "unreadable" not in by_unit(result)["hekou"].values()
+
+    def test_rates_may_be_fractions_and_below_zero(self, read: Read) -> None:
+        header: Rows = [[*HEADER[0], "整改率"], HEADER[1], [*HEADER[2], None]]
+        assert findings(read(hazards([*HEKOU, -1.5], header=header, merges=[*MERGES, "G2:G4"]))) == []
+
     def test_a_date_where_a_number_belongs_is_unreadable(self, read: Read) -> None:
         result = read(hazards(["河口镇", Formatted(45, "yyyy-mm-dd"), *HEKOU[2:]]))
         assert (only(result).kind, only(result).stated) == ("unreadable_cell", "1900-02-14")
@@ -736,6 +879,44 @@ class TestCells:
     def test_a_table_without_rows_is_a_finding(self, read: Read) -> None:
         result = read(hazards())
         assert (only(result).kind, result.submissions) == ("no_rows", [])
+
+
+FINDINGS_ABOUT_A_FORM = {
+    "unknown_unit": (hazards(HEKOU, ["下游镇", 1, 1, 0, 0, 0]), "2025-08", "隐患!A6"),
+    "unit_not_in_force": (hazards(HEKOU, ["老镇", 1, 1, 0, 0, 0]), "2025-08", "隐患!A6"),
+    "unit_repeated": (hazards(HEKOU, HEKOU), "2025-08", "隐患!A6"),
+    "no_rows": (hazards(), "2025-08", "隐患!A2:F4"),
+    "another_table": (hazards(HEKOU, ["2025年9月"], SHANGPO), "2025-09", "隐患!A6"),
+    "missing_header": (hazards(HEKOU, header=[row[:5] for row in HEADER]), "2025-08", "隐患!A2:E4"),
+    "unreadable_cell": (hazards(["河口镇", "约五", *HEKOU[2:]]), "2025-08", "隐患!B5"),
+    "blank_submission": (hazards(["河口镇"]), "2025-08", "隐患!B5"),
+    "period_not_recognised": (hazards(HEKOU, title="隐患排查情况表"), "", "隐患!A2:F4"),
+    "ambiguous_period": (hazards(HEKOU, title="2025年7月、2025年8月隐患排查情况表"), "", "隐患!A1"),
+    "file_name_differs": (hazards(HEKOU), "2025-08", "隐患!A1"),
+    "table_not_found": (Sheet([["隐患排查情况表"], ["略"]], name="隐患"), "", ""),
+    "row_left_out": (penalties([1, 2, 0, 3, 4], [5, 0, 0, 5, 0]), "2025-M01-M09", "处罚!A6"),
+    "unit_not_found": (penalties([1, 2, 0, 3, 4], above=[["2025年1-9月"]]), "2025-M01-M09", "处罚!A3:E4"),
+    "ambiguous_unit": (
+        penalties([1, 2, 0, 3, 4], above=[["2025年1-9月"], ["河口镇"], ["上坡街道"]]),
+        "2025-M01-M09",
+        "处罚!A3、处罚!A4",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FINDINGS_ABOUT_A_FORM)
+def test_a_finding_says_which_form_and_period_it_concerns_and_where(read: Read, kind: str) -> None:
+    sheet, period_id, cells = FINDINGS_ABOUT_A_FORM[kind]
+    result = read(sheet, file_name="2025年6月.xlsx" if kind == "file_name_differs" else "报表.xlsx")
+    finding = next(item for item in findings(result) if item.kind == kind)
+    form_id = "penalties" if sheet.name == "处罚" else "hazards"
+    assert (finding.form_id, finding.period_id, finding.cells) == (form_id, period_id, cells)
+
+
+@pytest.mark.parametrize(("name", "period_id"), [("下游镇", "2025-M01-M09"), ("老镇", "2025-M01-M09")])
+def test_a_finding_about_the_one_unit_of_a_sheet_points_at_its_name(read: Read, name: str, period_id: str) -> None:
+    finding = only(read(penalties([1, 2, 0, 3, 4], above=[[f"填报单位：{name}", None, "2025年1-9月"]])))
+    assert (finding.form_id, finding.period_id, finding.cells) == ("penalties", period_id, "处罚!A2")
 
 
 def test_every_kind_of_finding_has_words_for_the_clerk_and_for_the_log() -> None:

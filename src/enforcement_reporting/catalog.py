@@ -14,22 +14,47 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from enforcement_reporting.periods import Calendar, CalendarKind
+from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+def _no_separator(name: str) -> str:
+    if "__" in name or name.endswith("_"):
+        raise ValueError("expected single underscores inside the id: two part a form from its indicator")
+    return name
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$"), AfterValidator(_no_separator)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
+Whole = Annotated[int, Strict()]
+YesNo = Annotated[bool, Strict()]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 MeasureKind = Literal["flow", "stock", "rate", "rank", "points"]
 Policy = Literal["collect", "archive"]
+
+# The columns that a submission's wide row has besides its indicators.
+FIXED_COLUMNS = frozenset(
+    ("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "row_role", "rows_summed")
+)
 
 
 class CatalogError(ValueError):
@@ -53,6 +78,12 @@ class Unit(Model):
     valid_to: date | None = None
     members: tuple[Unit, ...] = ()
 
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
+            raise ValueError(f"valid_from: expected a day not after valid_to ({self.valid_to})")
+        return self
+
     def tree(self) -> Iterator[Unit]:
         """Yield this unit and everything below it, in the order of the catalog."""
         yield self
@@ -71,7 +102,9 @@ class Authority(Model):
     def _unique_units(self) -> Self:
         units = list(self.units.tree())
         _refuse_repeats("unit_id", [unit.unit_id for unit in units])
-        _refuse_repeats("unit name or alias", [name for unit in units for name in (unit.name, *unit.aliases)])
+        names = [(name, unit.unit_id) for unit in units for name in (unit.name, *unit.aliases)]
+        _refuse_repeats("unit name or alias", [name for name, _ in names])
+        _refuse_likeness("unit name or alias", [(name, plain(name), owner) for name, owner in names])
         return self
 
     @property
@@ -94,9 +127,16 @@ class Indicator(Model):
     unit_of_measure: Text
     measure_kind: MeasureKind = "flow"
     applies_to: tuple[Text, ...] = ()
-    optional: bool = False
+    optional: YesNo = False
     counting_rule: Text | None = None
     counting_rule_source: Text | None = None
+
+    @field_validator("indicator_id")
+    @classmethod
+    def _not_a_fixed_column(cls, value: str) -> str:
+        if value in FIXED_COLUMNS:
+            raise ValueError(f"{value} is taken: it names a column that every row has")
+        return value
 
     @property
     def label_path(self) -> str:
@@ -160,7 +200,13 @@ class Form(Model):
     @model_validator(mode="after")
     def _unique_indicators(self) -> Self:
         _refuse_repeats("indicator_id", [indicator.indicator_id for indicator in self.indicators])
-        _refuse_repeats("label", [path for item in self.indicators for path in (item.label, *item.aliases)])
+        labels = [(path, item.indicator_id) for item in self.indicators for path in (item.label, *item.aliases)]
+        _refuse_repeats("label", [path for path, _ in labels])
+        units = frozenset({item.unit_of_measure for item in self.indicators} | set(MONEY))
+        _refuse_likeness(
+            "label",
+            [(" / ".join(path), joined(split_unit(step, units)[0] for step in path), owner) for path, owner in labels],
+        )
         if self.total_row and not self.unit_labels:
             raise ValueError("total_row needs unit_labels: a sheet of one unit has no total row")
         return self
@@ -184,8 +230,8 @@ class Metric(Model):
     unit_of_measure: Text
     numerator: tuple[Reference, ...] = Field(min_length=1)
     denominator: tuple[Reference, ...] = ()
-    scale: int = 1
-    decimals: int = Field(default=2, ge=0, le=10)
+    scale: Whole = 1
+    decimals: Whole = Field(default=2, ge=0, le=10)
 
     def terms(self) -> Iterator[tuple[str, str, str]]:
         """Yield (role, form_id, indicator_id) of everything the metric is computed from."""
@@ -197,8 +243,8 @@ class Metric(Model):
 class Points(Model):
     """Points by rank: ``top`` for the first, one less for each further rank, never below ``bottom``."""
 
-    top: int
-    bottom: int = 0
+    top: Whole
+    bottom: Whole = 0
 
 
 class ScoreboardItem(Model):
@@ -253,6 +299,11 @@ class Landing(Model):
     """All landing places."""
 
     places: tuple[LandingPlace, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique_places(self) -> Self:
+        _refuse_repeats("place_id", [place.place_id for place in self.places])
+        return self
 
 
 class Metrics(Model):
@@ -328,13 +379,17 @@ def load_catalog(definitions: Path) -> Catalog:
             raise CatalogError(f"{path}: {kind} {name} is declared in {other} already")
         origin[kind, name] = path
 
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+    refuse_strays(root, ["landing.yaml"], folders="<authority>")
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        refuse_strays(folder, ["authority.yaml", "metrics.yaml", "scoreboards.yaml"], folders="forms")
+        if (folder / "forms").is_dir():
+            refuse_strays(folder / "forms", None)
         authority = read_definition(folder / "authority.yaml", Authority)
         authorities.append(authority)
         declare("authority_id", authority.authority_id, folder / "authority.yaml")
         for unit in authority.units.tree():
             declare("unit_id", unit.unit_id, folder / "authority.yaml")
-        for path in sorted((folder / "forms").glob("*.yaml")):
+        for path in sorted((folder / "forms").glob("[!.]*.yaml")):
             form = read_definition(path, Form)
             if form.authority_id != authority.authority_id:
                 raise CatalogError(f"{path}: authority_id: expected {authority.authority_id}, as the folder's")
@@ -365,10 +420,14 @@ def load_catalog(definitions: Path) -> Catalog:
 def read_definition(path: Path, model: type[M]) -> M:
     """Return the definition in a YAML file; raise CatalogError naming file, key and what was expected."""
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise CatalogError(f"{path}: expected this file ({model.__name__.lower()})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise CatalogError(f"{path}: expected a file that can be read: {error.strerror}") from None
+    except RecursionError:
+        raise CatalogError(f"{path}: not readable as YAML: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2025-13-45 looks like a date and is none
         raise CatalogError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     try:
         return model.model_validate(content)
@@ -379,6 +438,39 @@ def read_definition(path: Path, model: type[M]) -> M:
             found = "" if problem["type"] == "missing" else f" (found {problem['input']!r:.80})"
             lines.append(f"{path}: {key}: {problem['msg'].removeprefix('Value error, ')}{found}")
         raise CatalogError("\n".join(lines)) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as SafeLoader does, but refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice in one mapping", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def refuse_strays(folder: Path, names: Collection[str] | None, folders: str = "") -> None:
+    """Raise CatalogError where a folder holds a file or folder that nothing reads; hidden ones are passed over.
+
+    ``names`` are the files expected there, None any that ends in .yaml; ``folders`` says which folders are: ``forms``
+    one of this name, ``<…>`` any.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and path.suffix not in (".yaml", ".yml"):
+            known = folders.startswith("<") or path.name == folders
+        else:
+            known = path.suffix == ".yaml" if names is None else path.name in names
+        if not known:
+            expected = [*(sorted(names) if names is not None else ["*.yaml"]), *([f"{folders}/"] if folders else [])]
+            raise CatalogError(f"{path}: not read by anything: expected {', '.join(expected)}")
 
 
 def _check_references(catalog: Catalog, origin: dict[tuple[str, str], Path]) -> None:
@@ -397,16 +489,36 @@ def _check_references(catalog: Catalog, origin: dict[tuple[str, str], Path]) -> 
         if form.total_row and form.total_row.states not in groups:
             raise CatalogError(f"{path}: total_row.states: expected one of the groups {sorted(groups)}")
     for metric in catalog.metrics:
+        path = origin["metric_id", metric.metric_id]
+        _known_form(catalog, metric.form, path, metric.metric_id)
         for reference in (*metric.numerator, *metric.denominator):
-            _checked(catalog, reference, metric.form, origin["metric_id", metric.metric_id], metric.metric_id)
+            _checked(catalog, reference, metric.form, path, metric.metric_id)
     for scoreboard in catalog.scoreboards:
         path = origin["scoreboard_id", scoreboard.scoreboard_id]
+        form = _known_form(catalog, scoreboard.form, path, scoreboard.scoreboard_id)
+        unit_ids = {unit.unit_id for unit in catalog.authority_by_id[form.authority_id].units.tree()}
+        for key, named, known in (
+            ("unit_kinds", scoreboard.unit_kinds, unit_kinds[form.authority_id]),
+            ("excluded_units", scoreboard.excluded_units, unit_ids),
+        ):
+            if unknown := sorted(set(named) - known):
+                raise CatalogError(
+                    f"{path}: {scoreboard.scoreboard_id}.{key}: {unknown[0]!r} is not known to authority"
+                    f" {form.authority_id}; known: {sorted(known)}"
+                )
         for item in scoreboard.items:
             key = f"{scoreboard.scoreboard_id}.{item.item_id}"
             if item.indicator:
                 _checked(catalog, item.indicator, scoreboard.form, path, key)
             elif item.metric not in metric_ids:
                 raise CatalogError(f"{path}: {key}.metric: no metric {item.metric!r} is declared")
+
+
+def _known_form(catalog: Catalog, form_id: str, path: Path, key: str) -> Form:
+    form = catalog.form_by_id.get(form_id)
+    if form is None:
+        raise CatalogError(f"{path}: {key}.form: expected a form of the catalog, found {form_id!r}")
+    return form
 
 
 def _checked(catalog: Catalog, reference: str, home_form: str, path: Path, key: str) -> None:
@@ -422,8 +534,19 @@ def _refuse_repeats(what: str, values: list[Any]) -> None:
         raise ValueError(f"{what} {repeated[0]!r} is declared twice")
 
 
+def _refuse_likeness(what: str, values: Iterable[tuple[str, str, str]]) -> None:
+    """Refuse texts, given with what they are compared by and whose they are, that cannot be told apart in reading."""
+    first: dict[str, tuple[str, str]] = {}
+    for text, compared, owner in values:
+        other, other_owner = first.setdefault(compared, (text, owner))
+        if owner != other_owner:
+            raise ValueError(f"{what} {text!r} ({owner}) reads the same as {other!r} ({other_owner})")
+
+
 def _digest(root: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.yaml")):
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -124,7 +124,17 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
                 [suite.form.form_id, suite.partner_forms],
             )
     connection.execute("analyze due")
+    _analyze_after_a_large_load(connection)
     return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
+
+
+def _analyze_after_a_large_load(connection: psycopg.Connection) -> None:
+    """Let the planner know of what was loaded, where that is much of what there is."""
+    row = connection.execute(
+        "select (select count(*) from due) > 0.1 * reltuples from pg_class where oid = 'intake.submissions'::regclass"
+    ).fetchone()
+    if row and row[0]:
+        connection.execute("analyze intake.submissions, intake.observations")
 
 
 def _forms_with_other_rules(connection: psycopg.Connection, suites: Sequence[Suite]) -> list[str]:

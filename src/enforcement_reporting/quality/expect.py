@@ -103,7 +103,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
             "base_directory": str(settings.state / folder),
         }
 
-    def view(class_name: str) -> dict[str, str]:
+    def own(class_name: str) -> dict[str, str]:
         return {"module_name": "enforcement_reporting.quality.pages", "class_name": class_name}
 
     config = DataContextConfig(
@@ -117,7 +117,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
             "validation_definition_store": {"class_name": "ValidationDefinitionStore"},
             "checkpoint_store": {"class_name": "CheckpointStore"},
             "results": {
-                "class_name": "ValidationResultsStore",
+                **own("SampledResultsStore"),
                 "store_backend": store(_RESULTS),
             },
         },
@@ -126,10 +126,10 @@ def _context(settings: Settings) -> EphemeralDataContext:
                 "class_name": "SiteBuilder",
                 "store_backend": store(_DOCS),
                 "show_how_to_buttons": False,
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": view("SelfContainedIndex")},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": own("SelfContainedIndex")},
                 "site_section_builders": {
-                    "expectations": {"view": view("SelfContainedPage")},
-                    "validations": {"view": view("SelfContainedPage")},
+                    "expectations": {"view": own("SelfContainedPage")},
+                    "validations": {"view": own("SelfContainedPage")},
                     "profiling": "None",
                 },
             }

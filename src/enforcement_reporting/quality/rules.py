@@ -16,7 +16,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from enforcement_reporting.catalog import Catalog, CatalogError, Form, Id, Model, Reference, Text, read_definition
+from enforcement_reporting.catalog import (
+    Catalog,
+    CatalogError,
+    Form,
+    Id,
+    Model,
+    Reference,
+    Text,
+    Whole,
+    YesNo,
+    read_definition,
+)
 from enforcement_reporting.findings import Severity
 
 Terms = Annotated[tuple[Reference, ...], Field(min_length=1)]
@@ -53,7 +64,7 @@ class AmountCount(_Rule):
     kind: Literal["amount_count"]
     amount: Terms
     count: Terms
-    and_back: bool = False
+    and_back: YesNo = False
 
 
 class Rate(_Rule):
@@ -66,7 +77,7 @@ class Rate(_Rule):
     stated: Reference
     numerator: Terms
     denominator: Terms
-    scale: int = 100
+    scale: Whole = 100
 
 
 class Equal(_Rule):
@@ -207,8 +218,20 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
     """
     suites: list[Suite] = []
     seen: dict[str, Path] = {}
-    for path in sorted((definitions / "expectations").rglob("*.yaml")):
+    root = definitions / "expectations"
+    if not root.is_dir():
+        raise CatalogError(f"{root}: expected a folder with one file of rules per form")
+    for path in sorted(root.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(root).parts):
+            continue
+        if path.suffix != ".yaml":
+            if path.is_dir() and path.suffix != ".yml":
+                continue
+            raise CatalogError(f"{path}: not read by anything: expected *.yaml")
         declared = read_definition(path, SuiteDefinition)
+        for rule in declared.rules:
+            if re.search("[{}]", re.sub(r"\{\w+\}", "", rule.message or "")):
+                raise CatalogError(f"{path}: rule {rule.rule_id}: message: expected every brace to enclose a name")
         form = catalog.form_by_id.get(declared.form)
         if form is None:
             raise CatalogError(f"{path}: form: expected a form of the catalog, found {declared.form!r}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enforcement_reporting.catalog import Form
 from enforcement_reporting.texts import joined, plain, split_unit
 from enforcement_reporting.workbook.grid import Grid, as_text
+from enforcement_reporting.workbook.labels import money_stated, row_texts
 
 SEARCH_ROWS = 200
 DEEPEST_HEADER = 12
@@ -154,7 +155,9 @@ class HeaderFinder:
                 if isinstance(cell, str):
                     label, _ = split_unit(as_text(cell), self._units_of_measure)
                     hits += label in self._labels or label in self._units_of_measure or joined([label]) in self._by_key
-        return hits if 2 * hits >= filled else 0
+        if 2 * hits < filled or (hits and money_stated(row_texts(grid.rows[row]))):  # 单位： | 元 is said of the table
+            return 0
+        return hits
 
     def _assigned(self, grid: Grid, first: int, last: int, *, carried: bool) -> Header:
         """Return the header in these rows with its columns assigned to indicators."""

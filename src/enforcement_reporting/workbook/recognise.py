@@ -39,9 +39,7 @@ COVERAGE_WITHOUT_TITLE = 0.8
 TOP_ROWS, END_ROWS = 250, 50
 
 # A note below a table may speak of any form and any period.
-_NOTE = re.compile(
-    r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明|填\s*表|填\s*报|制\s*表)"
-)
+_NOTE = re.compile(r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明)")
 # Units in which things are measured and not counted: money, shares, ratios (件/人), lengths, weights, times, 万人.
 _MEASURED = re.compile(
     r"[元%‰/]|倍|[十百千万亿]\S|吨|克|公斤|斤$|米|公里|里$|亩|公顷|升|小时|学时|课时|分钟|[天日月年]$|度$|分$|百分点"
@@ -204,12 +202,13 @@ class Reader:
                 continue
             self._read_table(table.until(item.row), sheet, recognition.period, result)
             if foreign or item.header is None or period.period is None or not form.unit_labels:
-                result.file_findings.append(table.another_table(item.row))
+                result.file_findings.append(table.another_table(item.row, None if foreign else period.period))
                 return
             match = _Match(match.finder, item.header, match.titled)
             money = table.money
             table, recognition = _Table(sheet.grid, match, table.units, item.row), period
-            table.money = money_stated(item.texts) or money
+            table.money = table.money or money
+            known = set(map(plain, item.texts))
             if table.unit_column is None:
                 label = " / ".join(form.unit_labels)
                 result.file_findings.append(table.header_finding("unit_column_missing", expected=label))
@@ -372,7 +371,7 @@ class Reader:
 class _Table:
     """A sheet's table, read by the form it was matched to; what belongs to it begins in row ``begins``.
 
-    ``money`` are the units of money that a line such as 单位：元 states; ``period`` is known to findings once it is set.
+    ``money`` are the units of money that a line such as 单位：元 states. Findings say ``period`` once it is set.
     """
 
     period: Period | None = None
@@ -417,11 +416,13 @@ class _Table:
             period_id=period_id or (self.period.period_id if self.period else ""),
         )
 
-    def another_table(self, row: int) -> ReadingFinding:
-        """Return the finding that another table begins in a row."""
+    def another_table(self, row: int, period: Period | None) -> ReadingFinding:
+        """Return the finding that another table, for the period where that is known, begins in a row."""
         column = next((index for index, cell in enumerate(self.grid.rows[row]) if cell != ""), 0)
         number = str(self.grid.top + row + 1)
-        return self.finding("another_table", cells=self._cells(row, column), stated=number)
+        return self.finding(
+            "another_table", cells=self._cells(row, column), stated=number, period_id=period.period_id if period else ""
+        )
 
     def breaks(self, is_header_of_another: Callable[[Sequence[Cell], Form], bool]) -> Iterator[_Break]:
         """Yield where, between rows of figures, texts or a header stand: a new page, or another table."""
@@ -540,9 +541,9 @@ class _Table:
     def read_single_row(self, unit: Unit, period: Period, result: ReadWorkbook) -> None:
         """Read the one row of figures of a sheet that holds a single unit."""
         rows = [row for row in self._below if self._is_figures(row)]
-        submission = self._submission(
-            rows[0] if rows else self._header.last + 1, unit.unit_id, period, "unit", unit.name
-        )
+        # Where another table follows at once, nothing of it is this one's: the row below the sheet is blank.
+        first_row = self._below.start if self._below else len(self.grid.rows)
+        submission = self._submission(rows[0] if rows else first_row, unit.unit_id, period, "unit", unit.name)
         for row in rows[1:]:
             first = min(column for column in self._value_columns if self._cell(row, column) != "")
             cells = self._cells(row, first)
