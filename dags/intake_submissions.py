@@ -62,8 +62,7 @@ def intake_submissions() -> None:
         """Take in one chunk; a file's own time of arrival, where known, goes before the instant it was seen."""
         from enforcement_reporting import intake
 
-        received_at = datetime.fromisoformat(chunk["seen_at"])
-        return intake.take_in(Settings.from_environment(), chunk["files"], received_at=received_at)
+        return intake.take_in(Settings.from_environment(), chunk["files"], datetime.fromisoformat(chunk["seen_at"]))
 
     # Runs once all chunks are done, even if some failed: their fault must not keep the others from being checked.
     @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, outlets=[CHECKED_SUBMISSIONS])

@@ -135,7 +135,7 @@ class Source:
         """Record a finding."""
         self.execute(
             "insert into quality.findings values (%s, 'reading', %s, %s, %s, %s, %s, %s, %s, 'rule', 'kind', %s,"
-            " '月报!B5', '1', '2', '=请核对')",
+            " '月报!B5', '月报', '1', '2', '=请核对')",
             [
                 finding,
                 "submission" if submission else "file",

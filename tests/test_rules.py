@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,9 @@ import xlsxwriter
 from conftest import new_database, settings_for
 from enforcement_reporting import intake
 from enforcement_reporting.local.postgres import LocalServer
-from enforcement_reporting.quality import check_submissions
+from enforcement_reporting.quality import check_submissions, load_suites
+from enforcement_reporting.quality.check import RuleError
+from enforcement_reporting.quality.rules import Suite
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
@@ -291,3 +294,97 @@ def test_a_rule_that_changes_is_applied_to_what_was_checked_before(warehouse: Se
     checked = check_submissions(settings)
     assert (checked.submissions, checked.outcomes) == (1, {"accepted": 1})
     assert check_submissions(settings).submissions == 0
+
+
+def test_a_rule_says_nothing_of_a_cell_that_could_not_be_read(warehouse: Settings, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    intake.prepare(settings)
+    total = ("合计", 20, None, None, None, 28, 4, None)
+    rows = [total, ("镇街01", 10, "四", 6, None, 14, "两次", 0), ("镇街02", 10, 4, 6, "40%", 14, 4, 0)]
+    ingest(settings, write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, rows))
+    with connect(settings) as connection:
+        assert found_by_unit(connection) == {}
+
+
+def test_a_printed_total_is_not_held_against_rows_of_which_one_was_left_out(
+    warehouse: Settings, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    intake.prepare(settings)
+    rows = [
+        ("合计", *[None] * 4, 2, 3, None),
+        ("镇街01", 1, 1, 0, "100%", 1, 1, 0),
+        ("无名镇", 1, 1, 0, "100%", 1, 2, 0),
+    ]
+    ingest(settings, write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, rows))
+    with connect(settings) as connection:
+        assert found_by_unit(connection) == {}
+
+
+def test_a_form_that_came_later_questions_what_was_accepted_and_does_not_return_it(
+    warehouse: Settings, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    rules = tmp_path / "expectations/testland/hazards.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8").replace("severity: question", "severity: error"))
+    intake.prepare(settings)
+    hazards = write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, [("部门22", 5, 5, 0, "100%", 0, 0, 0)])
+    visits = write_workbook(tmp_path / "b.xlsx", "检查统计表", ["单位", "发现隐患", "检查"], [("部门22", 4, 0)])
+    again = write_workbook(tmp_path / "c.xlsx", "隐患统计表", HEADER, [("部门22", 5, 5, 0, "100%", 0, 0, 1)])
+    for day, path in enumerate((hazards, visits, again), start=1):
+        intake.ingest_files(settings, [str(path)], "collect", datetime(2025, 10, day, tzinfo=UTC))
+        check_submissions(settings)
+    with connect(settings) as connection:
+        outcomes = connection.execute(
+            "select s.form_id, v.outcome from quality.verdicts v join intake.submissions s using (submission_id)"
+            " order by s.received_at"
+        ).fetchall()
+    assert outcomes == [("hazards", "questioned"), ("visits", "accepted"), ("hazards", "returned")]
+
+
+def test_a_fault_of_one_sheet_returns_what_stands_on_it_and_nothing_else(warehouse: Settings, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    intake.prepare(settings)
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
+        for month, header in ((8, HEADER), (9, [*HEADER[:2], "乱写", *HEADER[3:]])):
+            sheet = book.add_worksheet(f"{month}月")
+            rows = [[f"2025年{month}月隐患统计表"], header, ["镇街01", 1, 1, 0, "100%", 0, 0, 0]]
+            for number, cells in enumerate(rows):
+                sheet.write_row(number, 0, cells)
+    ingest(settings, tmp_path / "a.xlsx")
+    with connect(settings) as connection:
+        outcomes = connection.execute(
+            "select s.period_id, v.outcome from quality.verdicts v join intake.submissions s using (submission_id)"
+            " order by 1"
+        ).fetchall()
+    assert outcomes == [("2025-08", "accepted"), ("2025-09", "returned")]
+
+
+def test_a_rule_that_cannot_be_evaluated_leaves_its_form_unchecked_and_the_others_are(
+    warehouse: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    (tmp_path / "expectations/testland/visits.yaml").write_text(
+        "form: visits\nrules: [{rule_id: few, kind: part_whole, parts: [hazards], whole: [visits]}]", encoding="utf-8"
+    )
+    intake.prepare(settings)
+
+    def with_a_broken_rule(*arguments: Any) -> tuple[Suite, ...]:
+        suites = load_suites(*arguments)
+        return tuple(
+            dataclasses.replace(suite, checks=(dataclasses.replace(suite.checks[0], condition="1 / 0 = 1"),))
+            if suite.form.form_id == "visits"
+            else suite
+            for suite in suites
+        )
+
+    monkeypatch.setattr("enforcement_reporting.quality.check.load_suites", with_a_broken_rule)
+    hazards = write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, [("部门22", 5, 5, 0, "100%", 0, 0, 0)])
+    visits = write_workbook(tmp_path / "b.xlsx", "检查统计表", ["单位", "发现隐患", "检查"], [("部门22", 4, 5)])
+    with pytest.raises(RuleError, match=r"visits\.few"):
+        ingest(settings, hazards, visits)
+    with connect(settings) as connection:
+        checked = connection.execute(
+            "select s.form_id from quality.verdicts v join intake.submissions s using (submission_id)"
+        ).fetchall()
+    assert checked == [("hazards",)]

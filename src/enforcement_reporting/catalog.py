@@ -53,7 +53,10 @@ Policy = Literal["collect", "archive"]
 
 # The columns that a submission's wide row has besides its indicators.
 FIXED_COLUMNS = frozenset(
-    ("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "row_role", "rows_summed")
+    {
+        *("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "row_role", "received_at"),
+        *("cells_read", "rows_summed", "rows_left_out"),
+    }
 )
 
 

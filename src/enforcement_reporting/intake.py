@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Self
 from uuid import uuid4
@@ -30,7 +30,6 @@ from enforcement_reporting.warehouse import (
     Delivery,
     FileOutcome,
     connect,
-    known_outcome,
     load_catalog_tables,
     migrate,
     record_refused,
@@ -51,12 +50,13 @@ _NOT_SUBMISSIONS = re.compile(
 
 @dataclass(frozen=True)
 class Landed:
-    """A file that waits in a landing place; ``version`` changes when it is written again."""
+    """A file that waits in a landing place; ``version`` changes when it is written again, even with the same bytes."""
 
     place: str
     path: str
     version: str
     policy: str
+    arrived_at: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def list_landed(settings: Settings) -> list[Landed]:
         for path, info in sorted(filesystem.find(root, detail=True).items()):
             inside = path.removeprefix(root)
             if info.get("type") == "file" and not info.get("islink") and not _NOT_SUBMISSIONS.search(inside):
-                landed.append(Landed(url, path, _version(info), place.policy))
+                landed.append(Landed(url, path, _version(info), place.policy, _arrived_at(info)))
     return landed
 
 
@@ -114,8 +114,11 @@ def list_chunks(settings: Settings, size: int = CHUNK_FILES) -> list[list[dict[s
     return [landed[start : start + size] for start in range(0, len(landed), size)]
 
 
-def take_in(settings: Settings, chunk: Iterable[dict[str, str]], received_at: datetime) -> dict[str, int]:
+def take_in(settings: Settings, chunk: Iterable[dict[str, str]], seen_at: datetime) -> dict[str, int]:
     """Take a chunk of landed files in; return how many ended in which outcome.
+
+    A file was received when it arrived in its place, or where that does not say when, or names a later instant, when
+    it was seen there.
 
     A file that changed since it was listed is left for the next run, as it is still being written. One that cannot be
     fetched or kept does not stop the others: it stays where it is, and IntakeError names it in the end.
@@ -133,9 +136,9 @@ def take_in(settings: Settings, chunk: Iterable[dict[str, str]], received_at: da
                     continue
                 sha256, size, content = intake.keep(filesystem, landed.path)
                 key = f"{readable(landed.path)}@{landed.version}"
-                delivery = Delivery(name, sha256, size, key, landed.policy, received_at)
-                known = known_outcome(intake.connection, key, sha256)
-                outcomes[known or intake.record(delivery, content).outcome] += 1
+                arrived_at = datetime.fromisoformat(landed.arrived_at) if landed.arrived_at else seen_at
+                delivery = Delivery(name, sha256, size, key, landed.policy, min(arrived_at, seen_at))
+                outcomes[intake.record(delivery, content).outcome] += 1
                 if _unchanged(filesystem, landed):
                     filesystem.rm_file(landed.path)
             except OSError as error:
@@ -155,16 +158,16 @@ def ingest_files(settings: Settings, paths: Iterable[str], policy: str, received
     received = []
     with _Intake(settings) as intake:
         for path in paths:
-            name, key = readable_name(path), f"ingest:{readable(path)}"
+            name = readable_name(path)
             try:
                 sha256, size, content = intake.keep(local, path)
             except OSError as error:
-                delivery = Delivery(name, "", 0, key, policy, received_at)
+                delivery = Delivery(name, "", 0, None, policy, received_at)
                 reason = "文件不存在。" if isinstance(error, FileNotFoundError) else "文件无法打开。"
                 log.warning("%s: %s", name, error)
                 received.append(intake.refuse(delivery, reason))
             else:
-                received.append(intake.record(Delivery(name, sha256, size, key, policy, received_at), content))
+                received.append(intake.record(Delivery(name, sha256, size, None, policy, received_at), content))
     return received
 
 
@@ -234,14 +237,18 @@ class _Intake:
             more = f"（等 {len(messages)} 处）" if len(messages) > _REASONS_SHOWN else ""
             reason = "".join(messages[:_REASONS_SHOWN]) + more or "工作簿中没有任何内容。"
             return self.refuse(delivery, reason, read.file_findings)
-        file_id, outcome = record_submissions(self.connection, delivery, read, self.catalog)
+        try:
+            file_id, outcome = record_submissions(self.connection, delivery, read, self.catalog)
+        except psycopg.DataError as error:  # something in this file that the database does not take
+            log.exception("%s: could not be recorded", delivery.file_name)
+            return self.refuse(delivery, f"文件中有无法保存的内容：{' '.join(str(error).split())}")
         log.info("%s: %s, %d submissions", delivery.file_name, outcome, len(read.submissions))
         return Received(delivery.file_name, file_id, outcome)
 
     def refuse(self, delivery: Delivery, reason: str, findings: Sequence[ReadingFinding] = ()) -> Received:
         """Record a file from which nothing can be taken."""
-        file_id = record_refused(self.connection, delivery, reason, findings, self.catalog)
-        return Received(delivery.file_name, file_id, "unreadable")
+        file_id, outcome = record_refused(self.connection, delivery, reason, findings, self.catalog)
+        return Received(delivery.file_name, file_id, outcome)
 
     def _read(self, delivery: Delivery, content: bytes | None) -> ReadWorkbook | UnreadableWorkbook:
         if content is None:
@@ -273,5 +280,16 @@ def _unchanged(filesystem: Any, landed: Landed) -> bool:
 
 
 def _version(info: dict[str, Any]) -> str:
-    written = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("updated") or ""
-    return f"{info.get('size')}-{written}"
+    marks = ("size", "mtime", "created", "ino", "ETag", "LastModified", "updated")
+    return " ".join(str(info[mark]) for mark in marks if info.get(mark) is not None)
+
+
+def _arrived_at(info: dict[str, Any]) -> str:
+    """Return when a file came to lie where it lies, ISO 8601, or nothing where the place does not say.
+
+    In a folder that is the change of its entry: a copy may keep the time at which the original was written.
+    """
+    arrived = info.get("LastModified") or info.get("updated") or info.get("created")
+    if isinstance(arrived, int | float):
+        arrived = datetime.fromtimestamp(arrived, UTC)
+    return arrived.isoformat() if isinstance(arrived, datetime) and arrived.tzinfo else ""

@@ -12,17 +12,24 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import psycopg
 from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
+from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality.rules import Check, Column, Reach, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
+if TYPE_CHECKING:
+    from enforcement_reporting.quality.expect import Validated
+
 log = logging.getLogger(__name__)
+
+_CELLS_READ = "array_agg(o.indicator_id) filter (where o.cell_state <> 'unreadable')"
+_LEFT_OUT = "array['unknown_unit', 'unit_repeated', 'unit_not_in_force', 'row_left_out', 'another_table']"
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,16 @@ class Checked:
     marts_due: bool
 
 
+class RuleError(RuntimeError):
+    """A rule that could not be evaluated: its form stays unchecked, the message names it."""
+
+
 def check_submissions(settings: Settings) -> Checked:
     """Check every submission that is new, or whose partner forms or rules are, and judge it.
 
     A submission under policy ``collect`` is returned where it has an error and questioned where it has a question;
     under ``archive`` everything is accepted as printed. Findings of the suites are replaced, never added to, so
-    running this again changes nothing.
+    running this again changes nothing. Raises RuleError, when all else is done, where a rule cannot be evaluated.
     """
     catalog = load_catalog(settings.definitions)
     suites = load_suites(settings.definitions, catalog)
@@ -56,31 +67,37 @@ def check_submissions(settings: Settings) -> Checked:
         if not due:
             return Checked(0, 0, {}, None, _marts_due(connection))
         found, data_docs = 0, None
+        broken: dict[str, str] = {}
         for reach in get_args(Reach):
             batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
             for suite in batch:
                 _build_wide_rows(connection, suite)
-            failing, docs = _run(settings, batch)
-            data_docs = docs or data_docs
+            validated = _run(settings, batch)
+            broken |= validated.broken
+            data_docs = validated.data_docs or data_docs
             with connection.transaction():
-                found += _replace_findings(connection, reach, batch, failing)
+                sound = [suite for suite in batch if suite.form.form_id not in broken]
+                found += _replace_findings(connection, reach, sound, validated.failures)
         with connection.transaction():
+            connection.execute("delete from due where form_id = any(%s)", [list(broken)])
             outcomes = _judge(connection)
-            _remember_rules(connection, suites)
+            _remember_rules(connection, [suite for suite in suites if suite.form.form_id not in broken])
+        for suite in suites:
+            connection.execute(f"drop table if exists quality.{_quoted(suite.wide_table)}".encode())
     for outcome, count in sorted(outcomes.items()):
         log.info("checked: %d submissions %s", count, outcome)
+    if broken:
+        raise RuleError("not all forms could be checked; the others were:\n" + "\n".join(broken.values()))
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
 
 
-def _run(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, list[str]], str | None]:
-    """Return the submissions that fail, by rule, and the path of the Data Docs."""
-    if not suites:
-        return {}, None
+def _run(settings: Settings, suites: Sequence[Suite]) -> Validated:
+    """Count what fails each rule."""
     # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    from enforcement_reporting.quality.expect import run_suites
+    from enforcement_reporting.quality.expect import Validated, run_suites
 
-    return run_suites(settings, suites)
+    return run_suites(settings, suites) if suites else Validated({}, {}, "")
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
@@ -134,7 +151,9 @@ def _analyze_after_a_large_load(connection: psycopg.Connection) -> None:
         "select (select count(*) from due) > 0.1 * reltuples from pg_class where oid = 'intake.submissions'::regclass"
     ).fetchone()
     if row and row[0]:
-        connection.execute("analyze intake.submissions, intake.observations")
+        for table in ("intake.submissions", "intake.observations", "quality.findings", "catalog.units"):
+            connection.execute(f"analyze {table}".encode())
+        connection.execute("analyze catalog.periods, catalog.unit_closure")
 
 
 def _forms_with_other_rules(connection: psycopg.Connection, suites: Sequence[Suite]) -> list[str]:
@@ -156,33 +175,31 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
     """Lay out the due submissions of a form, one row each: a column per indicator, its own and its partners'."""
     home = suite.form.form_id
     own = [column for column in suite.columns if column.form_id == home]
-    select = [
-        "s.submission_id",
-        "s.unit_id",
-        "s.period_id",
-        "s.row_role",
-        "u.unit_name",
-        "u.unit_kind",
-        "p.period_name",
-    ]
+    fixed = ("s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at")
+    select = [*fixed, "u.unit_name", "u.unit_kind", "p.period_name", f"{_CELLS_READ} as cells_read"]
     select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
     for column in sorted(suite.stated_rates):
         which = f"max(%s) filter (where o.indicator_id = {_literal(column.key)})"
         select.append(f"{which % 'o.decimals'} as {_quoted(column_name(column, home, '__decimals'))}")
         select.append(f"{which % 'o.stated_text'} as {_quoted(column_name(column, home, '__text'))}")
-    joins, outer, group = "", ["own.*"], "1, 2, 3, 4, 5, 6, 7"
+    joins, outer, group = "", ["own.*"], "1, 2, 3, 4, 5, 6, 7, 8"
     for number, partner in enumerate(suite.partner_forms):
         alias = f"partner_{number}"
         columns = [column for column in suite.columns if column.form_id == partner]
         id_column = _quoted(column_name(Column(partner, "submission_id"), home))
         values = ", ".join(f"{_value(column)} as {_quoted(column_name(column, home))}" for column in columns)
         outer.append(f"{alias}.submission_id as {id_column}")
+        outer += [
+            f"{alias}.{name} as {_quoted(column_name(Column(partner, name), home))}"
+            for name in ("received_at", "cells_read")
+        ]
         outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
         joins += f"""
         left join (
-            select latest.unit_id, latest.period_id, latest.submission_id, {values}
+            select latest.unit_id, latest.period_id, latest.submission_id, latest.received_at,
+                {_CELLS_READ} as cells_read, {values}
             from (
-                select distinct on (s.unit_id, s.period_id) s.unit_id, s.period_id, s.submission_id
+                select distinct on (s.unit_id, s.period_id) s.unit_id, s.period_id, s.submission_id, s.received_at
                 from intake.submissions s
                 join due d on d.form_id = {_literal(home)} and d.unit_id = s.unit_id and d.period_id = s.period_id
                 where s.form_id = {_literal(partner)} and s.row_role = 'unit'
@@ -192,30 +209,37 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
                             and (
                                 f.submission_id = s.submission_id
                                 or f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id
+                                and f.sheet = s.sheet
                             )
                     ))
                 order by s.unit_id, s.period_id, s.received_at desc, s.file_id desc
             ) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
-            group by 1, 2, 3
+            group by 1, 2, 3, 4
         ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.period_id and own.row_role = 'unit'
         """
     if suite.form.total_row:
-        sums = ", ".join(f"{_value(c, 'sum')} as {_quoted(column_name(c, home, '__sum'))}" for c in own)
-        outer.append("total.rows_summed")
+        sums = ", ".join(f"{_sum_if_read(c)} as {_quoted(column_name(c, home, '__sum'))}" for c in own)
+        outer += ["total.rows_summed", "total.rows_left_out"]
         outer += [f"total.{_quoted(column_name(column, home, '__sum'))}" for column in own]
         joins += f"""
         left join (
-            select printed.submission_id, count(distinct s.submission_id) as rows_summed, {sums}
+            select printed.submission_id, count(distinct s.submission_id) as rows_summed,
+                (
+                    select count(*) from quality.findings f
+                    where f.file_id = printed.file_id and f.sheet = printed.sheet and f.rule_kind = any({_LEFT_OUT})
+                ) as rows_left_out,
+                {sums}
             from due d
             join intake.submissions printed
                 on printed.unit_id = d.unit_id and printed.submission_id = d.submission_id
                 and printed.row_role = 'total' and printed.form_id = {_literal(home)}
+            join catalog.unit_closure below on below.group_id = printed.unit_id
             join intake.submissions s
                 on s.file_id = printed.file_id and s.form_id = printed.form_id and s.sheet = printed.sheet
-                and s.period_id = printed.period_id and s.row_role = 'unit'
+                and s.period_id = printed.period_id and s.row_role = 'unit' and s.unit_id = below.unit_id
             join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
-            group by printed.submission_id
+            group by printed.submission_id, printed.file_id, printed.sheet
         ) total on total.submission_id = own.submission_id
         """
     table = f"quality.{_quoted(suite.wide_table)}"
@@ -229,8 +253,8 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
                 select {", ".join(select)}
                 from due d
                 join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
-                join catalog.units u on u.unit_id = s.unit_id
-                join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
+                left join catalog.units u on u.unit_id = s.unit_id
+                left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
                 left join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
                 where d.form_id = {_literal(home)}
                 group by {group}
@@ -242,58 +266,58 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
 
 
 def _replace_findings(
-    connection: psycopg.Connection, reach: Reach, suites: Iterable[Suite], failing: dict[str, list[str]]
+    connection: psycopg.Connection, reach: Reach, suites: Iterable[Suite], failures: dict[str, int]
 ) -> int:
     """Replace the due submissions' findings of one reach by those of the failing rows; return how many there are."""
     connection.execute(
         "delete from quality.findings f using due d where f.submission_id = d.submission_id and f.origin = %s",
         [reach],
     )
-    connection.execute("create temporary table failing (submission_id text) on commit drop")
-    return sum(
-        _insert_findings(connection, _finding_statement(suite, check), failing[check.rule_id])
-        for suite in suites
-        for check in suite.checks
-        if failing.get(check.rule_id)
-    )
-
-
-def _insert_findings(connection: psycopg.Connection, statement: str, submission_ids: list[str]) -> int:
-    connection.execute("truncate failing")
-    with connection.cursor() as cursor:
-        with cursor.copy("copy failing from stdin") as copy:
-            for submission_id in submission_ids:
-                copy.write_row((submission_id,))
-        cursor.execute(statement.encode())
-        return cursor.rowcount
+    written = 0
+    for suite in suites:
+        for check in suite.checks:
+            if expected := failures[check.rule_id]:
+                found = connection.execute(_finding_statement(suite, check).encode()).rowcount
+                if found != expected:
+                    raise RuntimeError(f"rule {check.rule_id}: {expected} rows fail, but {found} findings were written")
+                written += found
+    return written
 
 
 def _finding_statement(suite: Suite, check: Check) -> str:
-    """Return the SQL that writes a finding for each row of ``failing``, with its cells and its message."""
+    """Return the SQL that writes a finding for each row that fails, with its cells and its message.
+
+    Where another form came later, the submission was right by all that was known: what was to be an error is a
+    question then, and the figures stand until it is answered.
+    """
     home = suite.form.form_id
     keys = [column.key for column in check.columns]
+    severity = _literal(check.severity.value)
     sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({_literals(_keys_of(check, home))}))"]
     for partner in sorted({column.form_id for column in check.columns} - {home}):
         id_column = _quoted(column_name(Column(partner, "submission_id"), home))
         sides.append(f"(o.submission_id = w.{id_column} and o.indicator_id in ({_literals(_keys_of(check, partner))}))")
+        if check.severity is Severity.ERROR:
+            later = f"w.{_quoted(column_name(Column(partner, 'received_at'), home))} > w.received_at"
+            severity = f"case when {later} then 'question' else {severity} end"
     return f"""
         insert into quality.findings (
             finding_id, origin, scope, file_id, submission_id, authority_id, form_id, unit_id, period_id, rule_id,
-            rule_kind, severity, cells, stated, expected, message
+            rule_kind, severity, cells, sheet, stated, expected, message
         )
         select
             left(encode(sha256(convert_to(f.submission_id || ' ' || {_literal(check.rule_id)}, 'UTF8')), 'hex'), 20),
             {_literal(suite.reach)}, 'submission', s.file_id, f.submission_id,
             {_literal(suite.form.authority_id)}, s.form_id, s.unit_id, s.period_id,
             {_literal(check.rule_id)}, {_literal(check.rule_kind)},
-            {_literal(check.severity.value)}, f.cells, f.stated, f.expected, f.message
+            f.severity, f.cells, s.sheet, f.stated, f.expected, f.message
         from (
             select
-                w.submission_id, w.unit_id, {check.stated} as stated, {check.expected} as expected,
+                w.submission_id, w.unit_id, {severity} as severity,
+                {check.stated} as stated, {check.expected} as expected,
                 {_message(check)} as message,
                 coalesce(cells.cells, '') as cells
             from quality.{_quoted(suite.wide_table)} w
-            join failing on failing.submission_id = w.submission_id
             left join (
                 select
                     w.submission_id,
@@ -302,10 +326,11 @@ def _finding_statement(suite: Suite, check: Check) -> str:
                         order by array_position(array[{_literals(keys)}], o.indicator_id)
                     ) as cells
                 from quality.{_quoted(suite.wide_table)} w
-                join failing on failing.submission_id = w.submission_id
                 join intake.observations o on o.unit_id = w.unit_id and ({" or ".join(sides)})
+                where not ({check.condition})
                 group by w.submission_id
             ) cells on cells.submission_id = w.submission_id
+            where not ({check.condition})
         ) f
         join intake.submissions s on s.unit_id = f.unit_id and s.submission_id = f.submission_id
     """
@@ -335,7 +360,7 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
             join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
             left join quality.findings f
                 on f.submission_id = s.submission_id
-                or (f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id)
+                or (f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet)
             group by d.unit_id, d.submission_id, s.policy
         ),
         judged as (
@@ -357,8 +382,17 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
     return dict(rows)
 
 
-def _value(column: Column, aggregate: str = "max") -> str:
-    return f"{aggregate}(o.stated_value) filter (where o.indicator_id = {_literal(column.key)})"
+def _sum_if_read(column: Column) -> str:
+    """Return the sum of a column over the rows of a sheet; unknown where one of them could not be read."""
+    this = f"o.indicator_id = {_literal(column.key)}"
+    return (
+        f"case when count(*) filter (where {this} and o.cell_state = 'unreadable') = 0"
+        f" then coalesce(sum(o.stated_value) filter (where {this}), 0) end"
+    )
+
+
+def _value(column: Column) -> str:
+    return f"max(o.stated_value) filter (where o.indicator_id = {_literal(column.key)})"
 
 
 def _keys_of(check: Check, form_id: str) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import great_expectations as gx
+from great_expectations.core import ExpectationValidationResult
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
@@ -16,6 +18,7 @@ from sqlalchemy import make_url
 
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule
+from enforcement_reporting.quality.pages import ROWS_SHOWN
 from enforcement_reporting.quality.rules import Suite, column_name
 from enforcement_reporting.settings import Settings
 
@@ -23,27 +26,52 @@ _DOCS, _RESULTS = "data_docs", "validation_results"  # folders under the state f
 _GX_SEVERITY = {Severity.ERROR: "critical", Severity.QUESTION: "warning", Severity.NOTICE: "info"}
 
 
-def run_suites(settings: Settings, suites: Sequence[Suite]) -> tuple[dict[str, list[str]], str]:
-    """Run each suite on its form's wide rows.
+@dataclass(frozen=True)
+class Validated:
+    """How many rows fail each rule, the forms with a rule that could not be evaluated, and where the Data Docs are."""
 
-    Returns the submission ids that fail, by rule id (all of them, however many), and the path of the Data Docs.
-    Raises RuntimeError where a rule could not be evaluated at all.
+    failures: dict[str, int]
+    broken: dict[str, str]
+    data_docs: str
+
+
+def run_suites(settings: Settings, suites: Sequence[Suite]) -> Validated:
+    """Run each suite on its form's wide rows, and build the Data Docs.
+
+    The failing rows themselves stay in the database: Great Expectations would hand out twenty of them, or take
+    milliseconds for each.
     """
     context = _context(settings)
     with warnings.catch_warnings():
         # The Postgres data source it would rather have refuses a unix socket.
         warnings.simplefilter("ignore", GxDatasourceWarning)
         source = context.data_sources.add_sql(name="warehouse", connection_string=_url(settings))
-    failing: dict[str, list[str]] = {}
+    failures: dict[str, int] = {}
+    broken: dict[str, str] = {}
     for suite in suites:
         # The docs show the last check of each form: their size follows the catalog, not the years.
         for results in (_RESULTS, f"{_DOCS}/validations"):
             shutil.rmtree(settings.state / results / suite.name, ignore_errors=True)
         asset = source.add_table_asset(name=suite.name, table_name=suite.wide_table)
         batch = asset.add_batch_definition_whole_table("submissions")
-        failing |= _run_suite(context, suite, batch)
+        for rule_id, outcome in _run_suite(context, suite, batch):
+            if "unexpected_count" in outcome.result:
+                failures[rule_id] = outcome.result["unexpected_count"]
+            else:
+                broken[suite.form.form_id] = f"rule {rule_id}: {_reason(outcome)}"
     context.build_data_docs()
-    return failing, str(settings.state / _DOCS / "index.html")
+    return Validated(failures, broken, str(settings.state / _DOCS / "index.html"))
+
+
+def _reason(outcome: ExpectationValidationResult) -> str:
+    """Return why a rule could not be evaluated; the reasons are kept by the metric that failed."""
+    details = [outcome.exception_info, *outcome.exception_info.values()]
+    messages = [str(detail["exception_message"]) for detail in details if _is_reason(detail)]
+    return " ".join(messages[0].split()) if messages else "no reason was given"
+
+
+def _is_reason(detail: object) -> bool:
+    return isinstance(detail, dict) and bool(detail.get("exception_message"))
 
 
 def _url(settings: Settings) -> str:
@@ -52,7 +80,10 @@ def _url(settings: Settings) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _run_suite(context: EphemeralDataContext, suite: Suite, batch: BatchDefinition) -> dict[str, list[str]]:
+def _run_suite(
+    context: EphemeralDataContext, suite: Suite, batch: BatchDefinition
+) -> Iterator[tuple[str, ExpectationValidationResult]]:
+    """Yield the result of each rule of a suite."""
     form_id = suite.form.form_id
     expectations = [
         ExpectRowsToSatisfyRule(
@@ -71,27 +102,14 @@ def _run_suite(context: EphemeralDataContext, suite: Suite, batch: BatchDefiniti
     )
     result = validation.run(
         result_format={
-            "result_format": "COMPLETE",
+            "result_format": "SUMMARY",
             "unexpected_index_column_names": ["unit_name", "period_name", "submission_id"],
-            # Failing keys are cut at this count, and the default is 20.
-            "partial_unexpected_count": 10_000_000,
+            "partial_unexpected_count": ROWS_SHOWN,
             "return_unexpected_index_query": False,
         }
     )
-    failing: dict[str, list[str]] = {}
     for outcome in result.results:
-        rule_id = outcome.expectation_config.meta["rule_id"]
-        if outcome.exception_info.get("raised_exception"):
-            raise RuntimeError(f"rule {rule_id} could not be evaluated: {outcome.exception_info['exception_message']}")
-        failing[rule_id] = _failing_ids(rule_id, outcome.result)
-    return failing
-
-
-def _failing_ids(rule_id: str, result: dict[str, Any]) -> list[str]:
-    ids = [row["submission_id"] for row in result.get("unexpected_index_list") or ()]
-    if len(ids) != result.get("unexpected_count", 0):
-        raise RuntimeError(f"rule {rule_id}: {result['unexpected_count']} rows fail, but {len(ids)} were returned")
-    return ids
+        yield outcome.expectation_config.meta["rule_id"], outcome
 
 
 def _context(settings: Settings) -> EphemeralDataContext:

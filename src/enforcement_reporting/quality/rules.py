@@ -2,7 +2,8 @@
 
 A rule is declared once per form and compiled into checks. A check is a condition in SQL over the wide row of a
 submission (one column per indicator), true where nothing is wrong, together with what to say where it is false.
-Blank is not zero: a rule whose subject is blank says nothing, and blank parts of a sum count as nothing.
+Blank is not zero: a sum or a rate that is blank is not wrong, and blank parts of a sum count as nothing. A cell that
+could not be read is not blank either: a rule that needs it says nothing.
 """
 
 from __future__ import annotations
@@ -329,8 +330,6 @@ class _Compiler:
         amount, count = self._resolve(rule.amount), self._resolve(rule.count)
         sums = {"amount": self._sum(amount), "count": self._sum(count)}
         names = {"amount": self._names(amount), "count": self._names(count)}
-        # A partner form that was not sent contradicts nothing.
-        known = self._partners_present((*amount, *count))
         for subject, other, suffix in (("amount", "count", ""), ("count", "amount", "_back")):
             if suffix and not rule.and_back:
                 continue
@@ -338,7 +337,7 @@ class _Compiler:
                 rule,
                 rule.kind,
                 (*amount, *count),
-                f"not ({known} and coalesce({sums[subject]}, 0) > 0 and coalesce({sums[other]}, 0) = 0)",
+                f"not (coalesce({sums[subject]}, 0) > 0 and coalesce({sums[other]}, 0) = 0)",
                 self._shown(sums[subject]),
                 "'> 0'" if suffix else "'0'",
                 {**names, "found": self._shown(sums[other])},
@@ -393,7 +392,7 @@ class _Compiler:
                 rule,
                 rule.kind,
                 (column,),
-                f"row_role <> 'total' or coalesce({printed} = {added}, true)",
+                f"row_role <> 'total' or rows_left_out > 0 or coalesce({printed} = {added}, true)",
                 self._shown(printed),
                 self._shown(added),
                 {
@@ -448,7 +447,7 @@ class _Compiler:
             rule_kind=kind,
             severity=severity or rule.severity,
             columns=tuple(dict.fromkeys(columns)),
-            condition=condition,
+            condition=f"not ({self._were_read(columns)}) or ({condition})",
             stated=stated,
             expected=expected,
             message=message,
@@ -471,10 +470,15 @@ class _Compiler:
         added = " + ".join(f"coalesce({name}, 0)" for name in names)
         return f"(case when coalesce({', '.join(names)}) is not null then {added} end)"
 
-    def _partners_present(self, columns: Sequence[Column]) -> str:
-        home = self.form.form_id
-        partners = [Column(form_id, "submission_id") for form_id in sorted({c.form_id for c in columns} - {home})]
-        return " and ".join(f"{_quote(column_name(partner, home))} is not null" for partner in partners) or "true"
+    def _were_read(self, columns: Sequence[Column]) -> str:
+        """Return a condition: every column's cell was read. A cell that was not is neither blank nor zero."""
+        home, by_form = self.form.form_id, {column.form_id: list[str]() for column in columns}
+        for column in columns:
+            by_form[column.form_id].append(_literal(column.key))
+        return " and ".join(
+            f"coalesce({_quote(column_name(Column(form_id, 'cells_read'), home))} @> array[{', '.join(keys)}], false)"
+            for form_id, keys in by_form.items()
+        )
 
     def _names(self, columns: Sequence[Column]) -> str:
         """Return the captions of columns as an SQL literal; columns of another form carry its title."""

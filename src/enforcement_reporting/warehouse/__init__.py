@@ -1,10 +1,9 @@
-"""The warehouse as Python sees it: its schema, the catalog in it, and what comes in. The only writer of SQL."""
+"""The warehouse as Python sees it: its schema, the catalog in it, and what comes in."""
 
 from enforcement_reporting.warehouse.database import connect, engine, migrate
 from enforcement_reporting.warehouse.load import (
     Delivery,
     FileOutcome,
-    known_outcome,
     load_catalog_tables,
     record_refused,
     record_submissions,
@@ -15,7 +14,6 @@ __all__ = [
     "FileOutcome",
     "connect",
     "engine",
-    "known_outcome",
     "load_catalog_tables",
     "migrate",
     "record_refused",

@@ -20,12 +20,16 @@ FileOutcome = Literal["taken_in", "duplicate", "unreadable"]
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file as it was received. ``landing_key`` tells one arrival from another of the same bytes."""
+    """A file as it was received.
+
+    ``landing_key`` tells one arrival in a landing place from another of the same bytes: each is recorded once. A file
+    that was handed over by name has none.
+    """
 
     file_name: str
     file_sha256: str
     size_bytes: int
-    landing_key: str
+    landing_key: str | None
     policy: str
     received_at: datetime
 
@@ -45,13 +49,16 @@ def load_catalog_tables(connection: psycopg.Connection, catalog: Catalog) -> boo
     return True
 
 
-def known_outcome(connection: psycopg.Connection, landing_key: str, file_sha256: str) -> FileOutcome | None:
-    """Return how this very arrival ended, if it was recorded before (a run that was killed after recording it)."""
+def _recorded(connection: psycopg.Connection, delivery: Delivery) -> tuple[int, FileOutcome] | None:
+    """Return how this very arrival was recorded before: by a run that was killed, or by one at work beside us."""
+    if delivery.landing_key is None:
+        return None
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 1))", [delivery.landing_key])
     row = connection.execute(
-        "select outcome from intake.files where landing_key = %s and file_sha256 = %s order by file_id desc limit 1",
-        [landing_key, file_sha256],
+        "select file_id, outcome from intake.files where landing_key = %s and file_sha256 = %s",
+        [delivery.landing_key, delivery.file_sha256],
     ).fetchone()
-    return row[0] if row else None
+    return (row[0], row[1]) if row else None
 
 
 def record_refused(
@@ -60,14 +67,16 @@ def record_refused(
     reason: str,
     findings: Sequence[ReadingFinding],
     catalog: Catalog,
-) -> int:
-    """Record a file from which nothing could be taken, with the reason for the clerk; return its number."""
+) -> tuple[int, FileOutcome]:
+    """Record a file from which nothing could be taken, with the reason for the clerk; return its number and outcome."""
     with connection.transaction():
+        if recorded := _recorded(connection, delivery):
+            return recorded
         file_id = _insert_file(connection, delivery, "unreadable", reason)
         placed = _placed_findings(ReadWorkbook(file_findings=list(findings)), (), catalog)
         _copy_findings(connection, _numbered(file_id, placed))
         connection.execute("insert into intake.touched default values")
-    return file_id
+    return file_id, "unreadable"
 
 
 def record_submissions(
@@ -80,6 +89,8 @@ def record_submissions(
     taken in now.
     """
     with connection.transaction():
+        if recorded := _recorded(connection, delivery):
+            return recorded
         # Two arrivals of the same bytes at the same moment: the second waits here and finds the first.
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [delivery.file_sha256])
         taken = connection.execute(
@@ -202,7 +213,7 @@ def _record_periods(connection: psycopg.Connection, submissions: Sequence[ReadSu
 
 _FINDING_COLUMNS = (
     *("finding_id", "origin", "scope", "file_id", "submission_id", "authority_id", "form_id", "unit_id", "period_id"),
-    *("rule_id", "rule_kind", "severity", "cells", "stated", "expected", "message"),
+    *("rule_id", "rule_kind", "severity", "cells", "sheet", "stated", "expected", "message"),
 )
 
 
@@ -219,6 +230,7 @@ def _numbered(file_id: int, placed: Iterable[tuple[_Place, ReadingFinding]]) -> 
             finding.kind,
             finding.severity.value,
             finding.cells,
+            finding.sheet,
             finding.stated,
             finding.expected,
             finding.message(),

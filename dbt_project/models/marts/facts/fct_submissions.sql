@@ -40,7 +40,18 @@ findings_counted as (
         count(*) filter (where findings.severity = 'question') as questions,
         count(*) filter (where findings.severity = 'notice') as notices
     from submissions
-    inner join findings on submissions.submission_id = findings.submission_id
+    inner join findings
+        on
+            submissions.file_id = findings.file_id
+            and (
+                submissions.submission_id = findings.submission_id
+                -- What is wrong with a sheet is wrong with all that stands on it.
+                or (
+                    findings.scope = 'sheet'
+                    and submissions.form_id = findings.form_id
+                    and submissions.sheet = findings.sheet
+                )
+            )
     group by submissions.submission_id
 ),
 

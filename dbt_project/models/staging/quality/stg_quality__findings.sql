@@ -12,6 +12,7 @@ select
     rule_kind,
     severity,
     cells,
+    sheet,
     stated,
     expected,
     message

@@ -73,7 +73,7 @@ insert into catalog.state default values;
 
 create table intake.files (  -- one row for each file received, with how it ended
     file_id bigint generated always as identity primary key,
-    file_sha256 text not null, file_name text not null, landing_key text not null, size_bytes bigint not null,
+    file_sha256 text not null, file_name text not null, landing_key text, size_bytes bigint not null,
     policy text not null check (policy in ('collect', 'archive')), received_at timestamptz not null,
     outcome text not null check (outcome in ('taken_in', 'duplicate', 'unreadable')), reason text
 );
@@ -108,7 +108,7 @@ create table quality.findings (
     file_id bigint not null, submission_id text, authority_id text, form_id text, unit_id text, period_id text,
     rule_id text not null, rule_kind text not null,
     severity text not null check (severity in ('error', 'question', 'notice')),
-    cells text not null, stated text not null, expected text not null, message text not null
+    cells text not null, sheet text not null, stated text not null, expected text not null, message text not null
 );
 create index findings_by_submission on quality.findings (submission_id);
 create index findings_by_file on quality.findings (file_id);
