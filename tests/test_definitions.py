@@ -410,7 +410,7 @@ def test_a_folder_without_a_catalog_is_refused(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("title: 2025-13-45\n", "not readable as YAML: month must be in"),
-        ("title: " + "[" * 3000 + "\n", "nested too deeply"),
+        ("title: " + "[" * 3000 + "\n", "not readable as YAML"),
         ("form_id: demo_checks\ntitle: 一\ntitle: 二\n", "the key 'title' stands twice"),
         ("calendar: {kind: month, kind: year}\n", "the key 'kind' stands twice"),
     ],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from conftest import new_database
 from enforcement_reporting import intake
@@ -138,17 +139,42 @@ def test_lock_files_and_hidden_files_are_not_submissions(settings: Settings) -> 
     assert intake.list_landed(settings) == []
 
 
-def test_a_chunk_taken_in_twice_records_each_file_once(settings: Settings) -> None:
+def test_killed_after_recording_a_file_and_before_removing_it_records_it_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = land(settings, "a.xlsx", row("镇街01"))
-    content, stat = path.read_bytes(), path.stat()
     (chunk,) = intake.list_chunks(settings)
-    intake.take_in(settings, chunk, RECEIVED)
-    # Killed after recording the file and before removing it: it lies there as it did.
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with monkeypatch.context() as killed:
+        killed.setattr(LocalFileSystem, "rm_file", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            intake.take_in(settings, chunk, RECEIVED)
+    assert path.exists()
     assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 1}
     assert query(settings, "select count(*) from intake.files") == [(1,)]
     assert not path.exists()
+
+
+def test_files_are_received_in_the_order_they_arrived_whatever_their_names(settings: Settings) -> None:
+    land(settings, "b.xlsx", row("镇街01", 1))
+    time.sleep(0.02)
+    land(settings, "a 更正.xlsx", row("镇街01", 2))
+    for chunk in intake.list_chunks(settings):
+        intake.take_in(settings, chunk, datetime.now(UTC))
+    names = query(settings, "select file_name from intake.files order by received_at")
+    assert names == [("b.xlsx",), ("a 更正.xlsx",)]
+
+
+def test_the_same_bytes_landed_again_after_the_catalog_was_mended_are_read_again(settings: Settings) -> None:
+    path = land(settings, "a.xlsx", row("新设镇"))
+    kept, content = path.stat(), path.read_bytes()
+    assert take_in_all(settings) == [{"unreadable": 1}]
+    authority = settings.definitions / "catalog/testland/authority.yaml"
+    known = authority.read_text(encoding="utf-8")
+    authority.write_text(known.replace("members: [", "members: [{unit_id: unit_new, name: 新设镇, kind: 镇街}, "))
+    intake.prepare(settings)
+    path.write_bytes(content)
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))  # as `cp -p` does
+    assert take_in_all(settings) == [{"taken_in": 1}]
 
 
 def test_a_file_that_breaks_the_reader_does_not_stop_the_others(

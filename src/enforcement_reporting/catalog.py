@@ -443,7 +443,7 @@ def read_definition(path: Path, model: type[M]) -> M:
         raise CatalogError("\n".join(lines)) from None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Reads YAML as SafeLoader does, but refuses a key that stands twice in one mapping."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -455,7 +455,8 @@ class _Loader(yaml.SafeLoader):
                         None, None, f"the key {key.value!r} stands twice in one mapping", key.start_mark
                     )
                 seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def refuse_strays(folder: Path, names: Collection[str] | None, folders: str = "") -> None:

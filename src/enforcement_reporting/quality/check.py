@@ -205,12 +205,13 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
                 where s.form_id = {_literal(partner)} and s.row_role = 'unit'
                     and (s.policy = 'archive' or not exists (
                         select from quality.findings f
-                        where f.severity = 'error' and f.origin <> 'across_forms'
-                            and (
-                                f.submission_id = s.submission_id
-                                or f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id
-                                and f.sheet = s.sheet
-                            )
+                        where f.submission_id = s.submission_id and f.severity = 'error'
+                            and f.origin <> 'across_forms'
+                    ))
+                    and (s.policy = 'archive' or not exists (
+                        select from quality.findings f
+                        where f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
+                            and f.severity = 'error' and f.scope = 'sheet'
                     ))
                 order by s.unit_id, s.period_id, s.received_at desc, s.file_id desc
             ) latest
@@ -262,6 +263,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
             {joins}
             """.encode()
         )
+        connection.execute(f"alter table {table} add primary key (submission_id)".encode())
         connection.execute(f"analyze {table}".encode())
 
 
@@ -314,23 +316,18 @@ def _finding_statement(suite: Suite, check: Check) -> str:
         from (
             select
                 w.submission_id, w.unit_id, {severity} as severity,
-                {check.stated} as stated, {check.expected} as expected,
-                {_message(check)} as message,
-                coalesce(cells.cells, '') as cells
-            from quality.{_quoted(suite.wide_table)} w
-            left join (
-                select
-                    w.submission_id,
+                {check.stated} as stated, {check.expected} as expected, {_message(check)} as message,
+                coalesce(
                     string_agg(
                         o.sheet || '!' || o.cell, '、'
                         order by array_position(array[{_literals(keys)}], o.indicator_id)
-                    ) as cells
-                from quality.{_quoted(suite.wide_table)} w
-                join intake.observations o on o.unit_id = w.unit_id and ({" or ".join(sides)})
-                where not ({check.condition})
-                group by w.submission_id
-            ) cells on cells.submission_id = w.submission_id
+                    ),
+                    ''
+                ) as cells
+            from quality.{_quoted(suite.wide_table)} w
+            left join intake.observations o on o.unit_id = w.unit_id and ({" or ".join(sides)})
             where not ({check.condition})
+            group by w.submission_id
         ) f
         join intake.submissions s on s.unit_id = f.unit_id and s.submission_id = f.submission_id
     """
@@ -350,29 +347,40 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
     connection.execute(
         "delete from quality.verdicts v using due d where v.unit_id = d.unit_id and v.submission_id = d.submission_id"
     )
-    rows = connection.execute(
+    connection.execute(
         """
-        with worst as (
-            select d.unit_id, d.submission_id, s.policy,
-                coalesce(bool_or(f.severity = 'error'), false) as has_error,
-                coalesce(bool_or(f.severity in ('error', 'question')), false) as has_question
+        create temporary table worst on commit drop as
+        select submission_id, bool_or(severity = 'error') as has_error,
+            bool_or(severity in ('error', 'question')) as has_question
+        from (
+            select d.submission_id, f.severity
+            from due d
+            join quality.findings f on f.submission_id = d.submission_id
+            union all
+            select d.submission_id, f.severity
             from due d
             join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
-            left join quality.findings f
-                on f.submission_id = s.submission_id
-                or (f.scope = 'sheet' and f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet)
-            group by d.unit_id, d.submission_id, s.policy
-        ),
-        judged as (
+            join quality.findings f on f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
+            where f.scope = 'sheet'
+        ) found
+        group by submission_id
+        """
+    )
+    connection.execute("analyze worst")
+    rows = connection.execute(
+        """
+        with judged as (
             insert into quality.verdicts (unit_id, submission_id, outcome)
-            select unit_id, submission_id,
+            select s.unit_id, s.submission_id,
                 case
-                    when policy = 'archive' then 'accepted'
-                    when has_error then 'returned'
-                    when has_question then 'questioned'
+                    when s.policy = 'archive' then 'accepted'
+                    when worst.has_error then 'returned'
+                    when worst.has_question then 'questioned'
                     else 'accepted'
                 end
-            from worst
+            from due d
+            join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
+            left join worst on worst.submission_id = s.submission_id
             returning outcome
         )
         select outcome, count(*)::int from judged group by outcome

@@ -33,26 +33,36 @@ periods as (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 
-findings_counted as (
+findings_matched as (
     select
         submissions.submission_id,
-        count(*) filter (where findings.severity = 'error') as errors,
-        count(*) filter (where findings.severity = 'question') as questions,
-        count(*) filter (where findings.severity = 'notice') as notices
+        findings.severity
+    from submissions
+    inner join findings on submissions.submission_id = findings.submission_id
+
+    union all
+
+    -- What is wrong with a sheet is wrong with all that stands on it.
+    select
+        submissions.submission_id,
+        findings.severity
     from submissions
     inner join findings
         on
             submissions.file_id = findings.file_id
-            and (
-                submissions.submission_id = findings.submission_id
-                -- What is wrong with a sheet is wrong with all that stands on it.
-                or (
-                    findings.scope = 'sheet'
-                    and submissions.form_id = findings.form_id
-                    and submissions.sheet = findings.sheet
-                )
-            )
-    group by submissions.submission_id
+            and submissions.form_id = findings.form_id
+            and submissions.sheet = findings.sheet
+    where findings.scope = 'sheet'
+),
+
+findings_counted as (
+    select
+        submission_id,
+        count(*) filter (where severity = 'error') as errors,
+        count(*) filter (where severity = 'question') as questions,
+        count(*) filter (where severity = 'notice') as notices
+    from findings_matched
+    group by submission_id
 ),
 
 submissions_captioned as (

@@ -112,6 +112,7 @@ create table quality.findings (
 );
 create index findings_by_submission on quality.findings (submission_id);
 create index findings_by_file on quality.findings (file_id);
+create index findings_of_sheets on quality.findings (file_id, form_id, sheet) where scope = 'sheet';
 create index findings_by_period on quality.findings (form_id, period_id);
 create table quality.verdicts (  -- a submission without a row here has not been checked yet
     unit_id text not null, submission_id text not null,
