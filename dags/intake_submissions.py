@@ -15,7 +15,7 @@ CHECKED_SUBMISSIONS = Asset(name="checked_submissions", uri="enforcement-reporti
 LANDED_FILES = Asset(
     name="landed_files",
     uri="enforcement-reporting://landed-files",
-    watchers=[AssetWatcher(name="landing", trigger=NewFilesTrigger(Settings.from_environment().landing))],
+    watchers=[AssetWatcher(name="landing", trigger=NewFilesTrigger())],
 )
 
 

@@ -1,4 +1,4 @@
-"""Notice files that land, wherever that is: any place fsspec can list.
+"""Notice files that land, in whichever of the declared places.
 
 A module of its own because the triggerer imports it by name, without the DAG file.
 """
@@ -18,24 +18,23 @@ class NewFilesTrigger(BaseEventTrigger):
     What is there when watching begins is left to the DAG's time schedule.
     """
 
-    def __init__(self, landing: str, seconds: float = 2.0) -> None:
+    def __init__(self, seconds: float = 2.0) -> None:
         super().__init__()
-        self.landing = landing
         self.seconds = seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to make this trigger again."""
-        return "landing_watcher.NewFilesTrigger", {"landing": self.landing, "seconds": self.seconds}
+        return "landing_watcher.NewFilesTrigger", {"seconds": self.seconds}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch for ever; each event names the files that have landed since the one before."""
-        reported = previous = await asyncio.to_thread(listing, self.landing)
+        reported = previous = await asyncio.to_thread(listing)
         while True:
             await asyncio.sleep(self.seconds)
             try:
-                current = await asyncio.to_thread(listing, self.landing)
-            except OSError as error:  # a share that is away for a while must not end the watch
-                self.log.warning("The landing place cannot be listed: %s", error)
+                current = await asyncio.to_thread(listing)
+            except (OSError, ValueError) as error:  # a share that is away, a catalog being edited: the watch goes on
+                self.log.warning("The landing places cannot be listed: %s", error)
                 continue
             landed = current - reported
             if landed and current == previous:
@@ -45,18 +44,9 @@ class NewFilesTrigger(BaseEventTrigger):
             previous = current
 
 
-def listing(landing: str) -> frozenset[tuple[str, str]]:
-    """Return every file below the landing place with a stamp that differs once its content does.
+def listing() -> frozenset[tuple[str, str]]:
+    """Return what waits to be taken in, each file with a stamp that differs once it is written again."""
+    from enforcement_reporting.intake import list_landed, readable
+    from enforcement_reporting.settings import Settings
 
-    Names that begin with a dot are files on their way and do not count.
-    """
-    import fsspec
-
-    filesystem, root = fsspec.core.url_to_fs(landing)
-    filesystem.invalidate_cache()
-    found = filesystem.find(root, detail=True).items()
-    return frozenset(
-        (name, " ".join(str(about.get(key)) for key in ("size", "mtime", "LastModified", "etag", "ETag")))
-        for name, about in found
-        if not name.rsplit("/", 1)[-1].startswith(".")
-    )
+    return frozenset((readable(file.path), file.version) for file in list_landed(Settings.from_environment()))

@@ -96,15 +96,18 @@ def test_watcher_reports_a_file_once_it_has_stopped_growing(tmp_path: Path, monk
     monkeypatch.syspath_prepend(str(DAGS))
     from landing_watcher import NewFilesTrigger
 
-    (tmp_path / "old.xlsx").write_bytes(b"was there before")
-    events = NewFilesTrigger(str(tmp_path), seconds=0.05).run()
+    monkeypatch.setenv("ENFORCEMENT_LANDING", str(tmp_path))
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "old.xlsx").write_bytes(b"was there before")
+    events = NewFilesTrigger(seconds=0.05).run()
 
     async def drop_and_wait() -> list[str]:
         async def drop() -> None:
             await asyncio.sleep(0.2)
-            (tmp_path / ".on_its_way.xlsx").write_bytes(b"half")
+            (inbox / ".on_its_way.xlsx").write_bytes(b"half")
             for length in range(1, 6):
-                (tmp_path / "growing.xlsx").write_bytes(b"x" * length)
+                (inbox / "growing.xlsx").write_bytes(b"x" * length)
                 await asyncio.sleep(0.03)
 
         dropping = asyncio.create_task(drop())

@@ -22,7 +22,7 @@ from uuid import uuid4
 import fsspec
 import psycopg
 
-from enforcement_reporting.catalog import Catalog, LandingPlace, load_catalog
+from enforcement_reporting.catalog import Catalog, Landing, LandingPlace, load_catalog, read_definition
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.quality import load_suites
 from enforcement_reporting.settings import Settings
@@ -91,7 +91,7 @@ def list_landed(settings: Settings) -> list[Landed]:
     Hidden files, lock files and unfinished downloads are not submissions, and a link could lead anywhere.
     """
     landed = []
-    for place in load_catalog(settings.definitions).landing.places:
+    for place in landing_places(settings):
         url = place_url(settings, place)
         filesystem, root = fsspec.core.url_to_fs(url)
         if not filesystem.exists(root):
@@ -101,6 +101,11 @@ def list_landed(settings: Settings) -> list[Landed]:
             if info.get("type") == "file" and not info.get("islink") and not _NOT_SUBMISSIONS.search(inside):
                 landed.append(Landed(url, path, _version(info), place.policy, _arrived_at(info)))
     return landed
+
+
+def landing_places(settings: Settings) -> tuple[LandingPlace, ...]:
+    """Return where submissions arrive."""
+    return read_definition(settings.definitions / "catalog" / "landing.yaml", Landing).places
 
 
 def place_url(settings: Settings, place: LandingPlace) -> str:

@@ -21,8 +21,8 @@ from typing import TypeVar
 import fsspec
 from rich.console import Console
 
-from enforcement_reporting.catalog import LandingPlace, load_catalog
-from enforcement_reporting.intake import place_url
+from enforcement_reporting.catalog import LandingPlace
+from enforcement_reporting.intake import landing_places, place_url
 from enforcement_reporting.local.airflow import (
     AirflowError,
     DagRun,
@@ -165,7 +165,7 @@ def land_examples(settings: Settings) -> int:
 
 def _landing_places(settings: Settings) -> tuple[LandingPlace, ...]:
     """Return the places where submissions arrive, each of them there."""
-    places = load_catalog(settings.definitions).landing.places
+    places = landing_places(settings)
     for place in places:
         filesystem, root = fsspec.core.url_to_fs(place_url(settings, place))
         filesystem.makedirs(root, exist_ok=True)
