@@ -329,7 +329,11 @@ class Catalog(Model):
     metrics: tuple[Metric, ...]
     scoreboards: tuple[Scoreboard, ...]
     landing: Landing
-    sha256: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return a digest of what reaches the warehouse: it does not change with a comment or a landing place."""
+        return hashlib.sha256(self.model_dump_json(exclude={"landing"}).encode()).hexdigest()
 
     @cached_property
     def form_by_id(self) -> dict[str, Form]:
@@ -414,7 +418,6 @@ def load_catalog(definitions: Path) -> Catalog:
         metrics=tuple(metrics),
         scoreboards=tuple(scoreboards),
         landing=read_definition(root / "landing.yaml", Landing),
-        sha256=_digest(root),
     )
     _check_references(catalog, origin)
     return catalog
@@ -545,12 +548,3 @@ def _refuse_likeness(what: str, values: Iterable[tuple[str, str, str]]) -> None:
         other, other_owner = first.setdefault(compared, (text, owner))
         if owner != other_owner:
             raise ValueError(f"{what} {text!r} ({owner}) reads the same as {other!r} ({other_owner})")
-
-
-def _digest(root: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.yaml")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

@@ -274,6 +274,8 @@ def _profile_variables(settings: Settings) -> dict[str, str]:
         "ENFORCEMENT_DBT_PORT": "port",
         "ENFORCEMENT_DBT_USER": "user",
         "ENFORCEMENT_DBT_DATABASE": "dbname",
+        "ENFORCEMENT_DBT_SSLMODE": "sslmode",
+        "ENFORCEMENT_DBT_SSLROOTCERT": "sslrootcert",
         "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": "password",
     }
     return {name: str(parameters[key]) for name, key in names.items() if parameters.get(key)}
