@@ -52,7 +52,7 @@ format: $(INSTALLED) ## put Python and SQL into the house style
 	$(BIN)/sqlfluff fix dbt_project
 
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header \
 		--python-version 3.11 --extra dev pyproject.toml -o requirements.lock
 
 $(INSTALLED): requirements.lock pyproject.toml

@@ -1,6 +1,6 @@
 with
 
-periods_with_figures as (
+periods_reported as (
     select * from {{ ref('int_periods_reported') }}
 ),
 
@@ -19,17 +19,17 @@ periods as (
 -- A unit that was founded later or closed before has nothing to do with a period.
 final as (
     select
-        periods_with_figures.form_id,
-        periods_with_figures.period_id,
+        periods_reported.form_id,
+        periods_reported.period_id,
         units.unit_id,
         units.unit_kind
-    from periods_with_figures
-    inner join forms on periods_with_figures.form_id = forms.form_id
+    from periods_reported
+    inner join forms on periods_reported.form_id = forms.form_id
     inner join units on forms.authority_id = units.authority_id
     left join periods
         on
-            periods_with_figures.form_id = periods.form_id
-            and periods_with_figures.period_id = periods.period_id
+            periods_reported.form_id = periods.form_id
+            and periods_reported.period_id = periods.period_id
     where
         coalesce(units.valid_from <= periods.ends_on, true)
         and coalesce(units.valid_to >= periods.starts_on, true)
