@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Self
+from urllib.parse import quote, unquote_to_bytes
 from uuid import uuid4
 
 import fsspec
@@ -114,8 +115,11 @@ def place_url(settings: Settings, place: LandingPlace) -> str:
 
 
 def list_chunks(settings: Settings, size: int = CHUNK_FILES) -> list[list[dict[str, str]]]:
-    """Return the waiting files in chunks that can be taken in independently of one another, in JSON's types."""
-    landed = [vars(file) for file in list_landed(settings)]
+    """Return the waiting files in chunks that can be taken in independently of one another, in JSON's types.
+
+    Paths are percent-encoded: the bytes of a name need not be text, and JSON holds nothing else.
+    """
+    landed = [{**vars(file), "path": quote(os.fsencode(file.path))} for file in list_landed(settings)]
     return [landed[start : start + size] for start in range(0, len(landed), size)]
 
 
@@ -132,7 +136,7 @@ def take_in(settings: Settings, chunk: Iterable[dict[str, str]], seen_at: dateti
     failed = []
     with _Intake(settings) as intake:
         for entry in chunk:
-            landed = Landed(**entry)
+            landed = Landed(**{**entry, "path": os.fsdecode(unquote_to_bytes(entry["path"]))})
             filesystem, _ = fsspec.core.url_to_fs(landed.place)
             name = readable_name(landed.path)
             try:
