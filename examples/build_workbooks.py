@@ -1,6 +1,6 @@
 """Build the example workbooks, byte for byte the same on every run, as the authorities and their units send them.
 
-``layout.yaml`` says how each workbook looks, ``tables/*.csv`` holds its figures; this file knows neither.
+``layout.yaml`` says how each workbook looks, the CSVs beside it hold its figures; this file knows neither.
 
     python examples/build_workbooks.py OUTDIR
 """
@@ -174,7 +174,7 @@ class SheetWriter:
     def write_figures(self) -> None:
         as_text = set(self.layout.get("as_text", []))
         row_names = self.layout.get("row_names", {})
-        with (HERE / "tables" / self.layout["figures"]).open(encoding="utf-8", newline="") as file:
+        with (HERE / self.layout["figures"]).open(encoding="utf-8", newline="") as file:
             for number, record in enumerate(csv.DictReader(file), 1):
                 if self.first_column:
                     self.sheet.write_number(self.row, 0, number, self.styles.cell)
@@ -200,13 +200,13 @@ class SheetWriter:
             self.sheet.merge_range(top, left, bottom, right, text, style)
 
 
-def build_all(out_dir: Path) -> list[Path]:
-    """Write every example workbook into ``out_dir`` and return their paths, in the order of the layout."""
-    out_dir.mkdir(parents=True, exist_ok=True)
+def build_all(out_dir: Path, part: str = "published") -> list[Path]:
+    """Write every workbook of a part of the layout into ``out_dir`` and return their paths, in its order."""
     layout = yaml.safe_load((HERE / "layout.yaml").read_text(encoding="utf-8"))
     paths = []
-    for book in layout:
+    for book in layout[part]:
         path = out_dir / book["file"]
+        path.parent.mkdir(parents=True, exist_ok=True)
         with xlsxwriter.Workbook(path, {"default_format_properties": {"font_name": FONT}}) as workbook:
             workbook.set_properties({"author": book["author"], "created": CREATED})
             styles = Styles(workbook)
@@ -217,10 +217,11 @@ def build_all(out_dir: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the workbooks into the folder named on the command line and print one line a file."""
+    """Build all workbooks into the folder named on the command line and print one line a file."""
     parser = argparse.ArgumentParser(description="Build the example workbooks.")
     parser.add_argument("out_dir", type=Path, metavar="OUTDIR")
-    for path in build_all(parser.parse_args(arguments).out_dir):
+    out_dir = parser.parse_args(arguments).out_dir
+    for path in [*build_all(out_dir), *build_all(out_dir, "replay")]:
         print(path)
     return 0
 

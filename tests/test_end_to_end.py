@@ -69,7 +69,9 @@ def counts(settings: Settings) -> tuple[int, ...]:
     return row
 
 
-PUBLISHED = (4, 92, 1123, 190 + 39 + 756 + 110, 11)
+# The four published workbooks, and the replay of a campaign in twelve: seven issues of 27 units and a total row, four
+# corrections. Its last issue is among the published tables too: a second submission of each row, figures once.
+LANDED = (4 + 12, 92 + 200, 1123 + 200 * 28, 190 + 39 + 7 * 756 + 110, 11 + 4)
 
 
 def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_middle_of_a_load(state: Path) -> None:
@@ -93,7 +95,7 @@ def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_midd
     assert run.returncode == 0, output
     assert "failed try 1, will be tried again" in output
     assert "扫码率填报 33.9%" in output and "Data Docs" in output
-    assert counts(settings) == PUBLISHED
+    assert counts(settings) == LANDED
     assert find_server(state) is None, "what the run had started is stopped"
 
 
@@ -101,7 +103,7 @@ def test_a_second_run_does_nothing_twice_and_says_so(state: Path) -> None:
     done = local(state, "run")
     assert done.returncode == 0, done.stdout
     assert "nothing was done twice" in done.stdout
-    assert counts(settings_for(state)) == PUBLISHED
+    assert counts(settings_for(state)) == LANDED
 
 
 def test_a_workbook_dropped_while_it_is_up_is_in_the_marts_within_a_minute(state: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from enforcement_reporting.workbook import UnreadableWorkbook, grid, read_grids
+from enforcement_reporting.workbook.container import Container
 from workbooks import (
     MAIN,
     Error,
@@ -495,3 +496,25 @@ def test_no_damage_to_a_part_breaks_the_reader() -> None:
         except UnreadableWorkbook:
             continue
     assert read > 20
+
+
+def test_parts_read_straight_from_a_damaged_zip_are_what_zipfile_reads() -> None:
+    chance, whole = random.Random(20250903), workbook(FORM)
+    read = 0
+    for _ in range(1500):
+        content = bytearray(whole)
+        content[chance.choice([chance.randrange(len(content)), -chance.randrange(1, 500)])] = chance.randrange(256)
+        container = Container.open(bytes(content))
+        for name in container.names if container else ():
+            data = container.read(name, 1_000_000, is_structure=False) if container else None
+            if data is not None:
+                assert zipfile.ZipFile(io.BytesIO(content)).read(name) == data
+                read += 1
+    assert read > 1000
+
+
+def test_a_part_is_never_inflated_much_beyond_the_room_there_is() -> None:
+    content = zipped({"a.xml": b" " * 5_000_000})
+    container = Container.open(content)
+    assert container is not None
+    assert container.read("a.xml", 1000, is_structure=False) == b" " * 1001

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
@@ -103,6 +108,100 @@ def test_a_file_still_being_written_is_left_for_the_next_run(settings: Settings)
     assert path.exists() and query(settings, "select count(*) from intake.files") == [(0,)]
 
 
+def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = land(settings, "a.xlsx", row("镇街01"))
+    (chunk,) = intake.list_chunks(settings)
+    opened = LocalFileSystem.open
+
+    def written_meanwhile(filesystem: LocalFileSystem, name: str, *mode: Any) -> Any:
+        source = opened(filesystem, name, *mode)
+        path.write_bytes(b"not yet a workbook")
+        return source
+
+    monkeypatch.setattr(LocalFileSystem, "open", written_meanwhile)
+    assert intake.take_in(settings, chunk, RECEIVED) == {}
+    assert path.exists() and query(settings, "select count(*) from intake.files") == [(0,)]
+
+
+def test_landing_place_and_store_may_be_elsewhere_than_in_a_folder(settings: Settings) -> None:
+    (settings.definitions / "catalog/landing.yaml").write_text(
+        "places: [{place_id: remote, path: 'memory://landing', policy: collect}]", encoding="utf-8"
+    )
+    remote = dataclasses.replace(settings, store="memory://store")
+    memory = fsspec.filesystem("memory")
+    try:
+        for name, unit in (("b.xlsx", 1), ("a.xlsx", 2)):
+            memory.pipe_file(f"/landing/{name}", land(settings, name, row(f"镇街0{unit}")).read_bytes())
+        (chunk,) = intake.list_chunks(remote)
+        assert [entry["path"] for entry in chunk] == ["/landing/b.xlsx", "/landing/a.xlsx"]
+        memory.pipe_file("/landing/a.xlsx", memory.cat_file("/landing/a.xlsx"))
+        assert intake.take_in(remote, chunk, datetime.now(UTC)) == {"taken_in": 1}
+        assert [file.path for file in intake.list_landed(remote)] == ["/landing/a.xlsx"]
+        ((sha256,),) = query(settings, "select file_sha256 from intake.files")
+        assert memory.find("/store") == [f"/store/{sha256[:2]}/{sha256}"]
+    finally:
+        memory.store.clear()
+
+
+def test_a_store_that_takes_no_more_loses_nothing_and_keeps_no_half_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = land(settings, "a.xlsx", row("镇街01"))
+    (chunk,) = intake.list_chunks(settings)
+
+    def full(*_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "replace", full)
+        with pytest.raises(intake.IntakeError, match="No space left"):
+            intake.take_in(settings, chunk, RECEIVED)
+    assert path.exists() and not [file for file in Path(settings.store).rglob("*") if file.is_file()]
+    assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 1}
+
+
+def test_a_place_may_say_in_its_folders_when_a_file_was_received(settings: Settings) -> None:
+    (settings.definitions / "catalog/landing.yaml").write_text(
+        "places: [{place_id: history, path: history, policy: collect, received: in_path}]", encoding="utf-8"
+    )
+    path, place = land(settings, "a.xlsx", row("镇街01")), Path(settings.landing, "history")
+    for name in (
+        "2023-09-12T1730+0800/b.xlsx",
+        "2023-09-12/c.xlsx",
+        "2023-09-12T0830+0000/deeper/a.xlsx",
+        "2023-09-12T1730/no_offset.xlsx",
+        "someday/s.xlsx",
+        "none.xlsx",
+    ):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place / name)
+    (chunk,) = intake.list_chunks(settings)
+    with pytest.raises(intake.IntakeError, match=r"^3 files .*none\.xlsx: the first folder .* no instant") as error:
+        intake.take_in(settings, chunk, datetime.now(UTC))
+    assert "someday" in str(error.value) and "no_offset" in str(error.value)
+    assert query(settings, "select file_name, received_at at time zone 'UTC' from intake.files order by 2") == [
+        ("c.xlsx", datetime(2023, 9, 12, 4)),
+        ("a.xlsx", datetime(2023, 9, 12, 8, 30)),
+        ("b.xlsx", datetime(2023, 9, 12, 9, 30)),
+    ]
+    assert query(settings, "select file_name from intake.files where outcome = 'taken_in'") == [("c.xlsx",)]
+    assert {Path(file.path).name for file in intake.list_landed(settings)} == {"none.xlsx", "no_offset.xlsx", "s.xlsx"}
+
+
+def test_files_are_listed_in_the_order_they_arrived_and_no_more_than_one_run_can_take(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "cabd":
+        land(settings, f"{name}.xlsx", row("镇街01"))
+        time.sleep(0.02)
+    assert [Path(file.path).stem for file in intake.list_landed(settings)] == ["c", "a", "b", "d"]
+    monkeypatch.setattr(intake, "MAX_CHUNKS", 1)
+    (chunk,) = intake.list_chunks(settings, size=3)
+    assert [Path(entry["path"]).stem for entry in chunk] == ["c", "a", "b"]
+
+
 def test_a_file_with_an_awkward_name_is_taken_in_and_one_that_cannot_be_fetched_stops_no_other(
     settings: Settings,
 ) -> None:
@@ -117,6 +216,143 @@ def test_a_file_with_an_awkward_name_is_taken_in_and_one_that_cannot_be_fetched_
     with pytest.raises(intake.IntakeError, match="1 files could not be taken in: below"):
         intake.take_in(settings, [gone, *chunk], RECEIVED)
     assert query(settings, "select file_name from intake.files order by 1") == [("x::y.xlsx",), ("报表.xlsx",)]
+
+
+def test_the_same_bytes_twice_in_one_batch_are_taken_in_once(settings: Settings) -> None:
+    path = land(settings, "a.xlsx", row("镇街01"))
+    shutil.copy(path, path.with_name("b.xlsx"))
+    land(settings, "c.xlsx", row("镇街02"))
+    (chunk,) = intake.list_chunks(settings)
+    assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 2, "duplicate": 1}
+    assert query(settings, "select file_name, outcome, reason from intake.files order by 1") == [
+        ("a.xlsx", "taken_in", None),
+        ("b.xlsx", "duplicate", "与已收到的“a.xlsx”内容完全相同，不重复采集。"),
+        ("c.xlsx", "taken_in", None),
+    ]
+    assert query(settings, "select count(*), count(distinct unit_id) from intake.submissions") == [(2, 2)]
+
+
+@contextmanager
+def held_up_before_the_observations(settings: Settings, tasks: int) -> Iterator[Callable[[], None]]:
+    """Let so many tasks read their files and wait: one for this block with its submissions written, others for it."""
+    with connect(settings) as blocker, connect(settings) as watcher:
+        watcher.autocommit = True
+        blocker.execute("lock table intake.observations in access exclusive mode")
+
+        def all_are_waiting() -> None:
+            waiting = (
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            )
+            deadline = time.monotonic() + 30
+            while watcher.execute(waiting).fetchone() != (tasks,):
+                assert time.monotonic() < deadline, "they do not meet"
+                time.sleep(0.02)
+
+        yield all_are_waiting
+        blocker.rollback()
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_the_same_bytes_in_two_batches_at_work_beside_one_another_are_taken_in_once(
+    settings: Settings, files: int
+) -> None:
+    for name in ("first", "second"):
+        for unit in range(1, files + 1):
+            land(settings, f"{name}{unit}.xlsx", row(f"镇街0{unit}"))
+            time.sleep(0.02)
+    first, second = intake.list_chunks(settings, size=files)
+    with ThreadPoolExecutor() as pool:
+        with held_up_before_the_observations(settings, 2) as wait:  # the second asks for the same in another order
+            running = [pool.submit(intake.take_in, settings, chunk, RECEIVED) for chunk in (first, second[::-1])]
+            wait()
+        outcomes = [task.result() for task in running]
+    assert sorted(map(str, outcomes)) == [str({"duplicate": files}), str({"taken_in": files})]
+    assert query(settings, "select unit_id, count(*) from intake.submissions group by 1 order by 1") == [
+        (f"unit_0{unit}", 1) for unit in range(1, files + 1)
+    ]
+
+
+@pytest.mark.parametrize("workbooks", [0, 3])
+def test_the_same_chunk_taken_in_by_two_tasks_at_once_is_recorded_once(settings: Settings, workbooks: int) -> None:
+    for unit in range(1, workbooks + 1):
+        land(settings, f"{unit}.xlsx", row(f"镇街0{unit}"))
+    inbox = Path(settings.landing, "inbox")
+    inbox.mkdir(parents=True, exist_ok=True)
+    (inbox / "no.xlsx").write_bytes(b"not a workbook")
+    (chunk,) = intake.list_chunks(settings)
+    with ThreadPoolExecutor() as pool:
+        with held_up_before_the_observations(settings, 2) as wait:
+            running = [pool.submit(intake.take_in, settings, chunk, RECEIVED) for _ in range(2)]
+            wait()
+        expected = ({"taken_in": workbooks} if workbooks else {}) | {"unreadable": 1}
+        assert [task.result() for task in running] == [expected] * 2
+    assert query(settings, "select file_name, outcome from intake.files order by 1") == [
+        *((f"{unit}.xlsx", "taken_in") for unit in range(1, workbooks + 1)),
+        ("no.xlsx", "unreadable"),
+    ]
+    assert query(settings, "select count(*) from intake.submissions") == [(workbooks,)]
+    assert intake.list_landed(settings) == []
+
+
+def test_files_are_recorded_in_batches_of_a_bounded_size(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    transactions = "select count(distinct xmin::text) from intake.files"
+    for number in range(5):
+        land(settings, f"{number}.xlsx", row("镇街01", number))
+    take_in = [intake.take_in(settings, chunk, RECEIVED) for chunk in intake.list_chunks(settings)]
+    assert take_in == [{"taken_in": 5}] and query(settings, transactions) == [(1,)]
+    for bound, value, batches in (("BATCH_FILES", 2, 3), ("BATCH_ROWS", 1, 5), ("BATCH_BYTES", 1, 5)):
+        with monkeypatch.context() as bounded, connect(settings) as connection:
+            bounded.setattr(intake, bound, value)
+            connection.execute("truncate intake.files")
+            connection.commit()
+            for number in range(5):
+                land(settings, f"{number}.xlsx", row("镇街02", batches * 10 + number), row("镇街03", value))
+            for chunk in intake.list_chunks(settings):
+                intake.take_in(settings, chunk, RECEIVED)
+            assert query(settings, transactions) == [(batches,)], bound
+
+
+@pytest.mark.parametrize("part", ["sheet", "observations"])
+def test_a_file_that_the_database_refuses_is_refused_alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    from enforcement_reporting.workbook import Reader
+
+    read = Reader.read
+
+    def with_what_no_text_may_hold(reader: Reader, content: bytes, name: str) -> Any:
+        result = read(reader, content, name)
+        last = result.submissions[-1]
+        if name == "3.xlsx" and part == "sheet":
+            last.sheet = "\0"  # the server does not take it
+        elif name == "3.xlsx":
+            last.observations *= 2  # the key forbids it
+        return result
+
+    monkeypatch.setattr(Reader, "read", with_what_no_text_may_hold)
+    for unit in range(1, 6):
+        land(settings, f"{unit}.xlsx", row(f"镇街0{unit}"), row(f"镇街1{unit}"))
+    (chunk,) = intake.list_chunks(settings)
+    assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 4, "unreadable": 1}
+    ((name, reason),) = query(settings, "select file_name, reason from intake.files where outcome = 'unreadable'")
+    assert name == "3.xlsx" and reason.startswith("文件中有无法保存的内容")
+    units = [unit_id for (unit_id,) in query(settings, "select unit_id from intake.submissions order by 1")]
+    assert units == [f"unit_{tens}{ones}" for tens in (0, 1) for ones in (1, 2, 4, 5)]
+    assert intake.list_landed(settings) == []
+
+
+def test_what_is_touched_names_the_submissions_and_else_only_that_there_are_more_files(settings: Settings) -> None:
+    touched = "select form_id, period_id, unit_id from intake.touched order by 1, 2, 3"
+    with connect(settings) as connection:
+        connection.execute("truncate intake.touched")
+    land(settings, "a.xlsx", row("镇街01"), row("镇街02"))
+    take_in_all(settings)
+    submissions = query(settings, "select form_id, period_id, unit_id from intake.submissions order by 1, 2, 3")
+    assert query(settings, touched) == submissions and len(submissions) == 2
+    land(settings, "b.xlsx", row("镇街01"), row("镇街02"))
+    Path(settings.landing, "inbox", "c.xlsx").write_bytes(b"not a workbook")
+    assert take_in_all(settings) == [{"duplicate": 1, "unreadable": 1}]
+    assert query(settings, touched) == [*submissions, (None, None, None)]
 
 
 def test_what_the_catalog_learnt_to_know_is_taken_in_when_the_file_is_sent_again(settings: Settings) -> None:
@@ -142,19 +378,29 @@ def test_lock_files_and_hidden_files_are_not_submissions(settings: Settings) -> 
     assert intake.list_landed(settings) == []
 
 
-def test_killed_after_recording_a_file_and_before_removing_it_records_it_once(
+def test_killed_after_recording_a_batch_and_before_removing_all_of_it_records_each_file_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = land(settings, "a.xlsx", row("镇街01"))
+    paths = [land(settings, f"{name}.xlsx", row(f"镇街0{unit}")) for unit, name in enumerate("abc", 1)]
     (chunk,) = intake.list_chunks(settings)
+    remove, removed = LocalFileSystem.rm_file, []
+
+    def killed_at_the_second(filesystem: LocalFileSystem, path: str) -> None:
+        if removed:
+            sys.exit("killed")
+        remove(filesystem, path)
+        removed.append(path)
+
     with monkeypatch.context() as killed:
-        killed.setattr(LocalFileSystem, "rm_file", lambda *_: sys.exit("killed"))
+        killed.setattr(LocalFileSystem, "rm_file", killed_at_the_second)
         with pytest.raises(SystemExit):
             intake.take_in(settings, chunk, RECEIVED)
-    assert path.exists()
-    assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 1}
-    assert query(settings, "select count(*) from intake.files") == [(1,)]
-    assert not path.exists()
+    assert [path.exists() for path in paths] == [False, True, True]
+    before = query(settings, CONTENT)
+    assert intake.take_in(settings, chunk, RECEIVED) == {"taken_in": 2}
+    assert query(settings, "select count(*) from intake.files") == [(3,)]
+    assert query(settings, CONTENT) == before
+    assert not any(path.exists() for path in paths)
 
 
 def test_files_are_received_in_the_order_they_arrived_whatever_their_names(settings: Settings) -> None:

@@ -21,6 +21,7 @@ import pytest
 from conftest import new_database, settings_for
 from enforcement_reporting import marts
 from enforcement_reporting.local.postgres import LocalServer
+from enforcement_reporting.periods import Calendar, CalendarKind
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
@@ -35,35 +36,34 @@ insert into catalog.units values
     ('d', 'au', '区住建局', '部门', 'au_all', false, 6, null, null),
     ('gone', 'au', '撤并镇', '镇街', 'au_all', false, 7, null, '2024-12-31');
 insert into catalog.unit_closure values
-    ('a', 'a', 0), ('b', 'b', 0), ('c', 'c', 0), ('d', 'd', 0), ('gone', 'gone', 0),
-    ('au_east', 'au_east', 0), ('au_all', 'au_all', 0),
-    ('a', 'au_east', 1), ('b', 'au_east', 1), ('au_east', 'au_all', 1),
-    ('a', 'au_all', 2), ('b', 'au_all', 2), ('c', 'au_all', 1), ('d', 'au_all', 1), ('gone', 'au_all', 1);
+    ('a', 'a', 0, true), ('b', 'b', 0, true), ('c', 'c', 0, true), ('d', 'd', 0, true), ('gone', 'gone', 0, true),
+    ('au_east', 'au_east', 0, true), ('au_all', 'au_all', 0, true),
+    ('a', 'au_east', 1, true), ('b', 'au_east', 1, true), ('au_east', 'au_all', 1, true),
+    ('a', 'au_all', 2, true), ('b', 'au_all', 2, true), ('c', 'au_all', 1, true), ('d', 'au_all', 1, true),
+    ('gone', 'au_all', 1, true);
 insert into catalog.forms values
     ('f', 'au', '执法情况月报', 'cumulative', 'month', null, 1), ('plan', 'au', '检查计划', 'single', 'month', null, 2);
 insert into catalog.form_units select form_id, unit_id from catalog.forms cross join catalog.units where not is_group;
 insert into catalog.indicators values
-    ('f.checks', 'f', '检查企业', '检查企业', '家次', 'flow', null, null, 1),
-    ('f.cases', 'f', '立案', '立案', '起', 'flow', null, null, 2),
-    ('f.towns', 'f', '帮扶镇街', '帮扶镇街', '个', 'flow', null, null, 3),
-    ('f.rate', 'f', '立案率', '立案率', '%', 'rate', null, null, 4),
-    ('plan.checks', 'plan', '计划检查', '计划检查', '家次', 'flow', null, null, 1);
+    ('f.checks', 'f', '检查企业', '检查企业', '家次', 'flow', 'cumulative', null, null, null, 1),
+    ('f.cases', 'f', '立案', '立案', '起', 'flow', 'cumulative', null, null, null, 2),
+    ('f.towns', 'f', '帮扶镇街', '帮扶镇街', '个', 'flow', 'cumulative', null, null, null, 3),
+    ('f.rate', 'f', '立案率', '立案率', '%', 'rate', 'cumulative', null, null, null, 4),
+    ('plan.checks', 'plan', '计划检查', '计划检查', '家次', 'flow', 'single', null, null, null, 1);
 insert into catalog.indicator_unit_kinds values ('f.towns', '部门');
 insert into catalog.metrics values
-    ('case_rate', 'f', '立案率', '%', 100, 1, true, 1), ('plan_rate', 'f', '计划完成率', '%', 100, 1, true, 2),
-    ('towns', 'f', '帮扶镇街数', '个', 1, 0, false, 3);
+    ('case_rate', 'f', '立案率', '%', 100, 1, true, false, 1),
+    ('plan_rate', 'f', '计划完成率', '%', 100, 1, true, true, 2),
+    ('towns', 'f', '帮扶镇街数', '个', 1, 0, false, false, 3);
 insert into catalog.metric_terms values
     ('case_rate', 'numerator', 'f', 'f.cases'), ('case_rate', 'denominator', 'f', 'f.checks'),
     ('plan_rate', 'numerator', 'f', 'f.checks'), ('plan_rate', 'denominator', 'plan', 'plan.checks'),
     ('towns', 'numerator', 'f', 'f.towns');
-insert into catalog.scoreboards values ('board', 'f', '执法评比');
+insert into catalog.scoreboards values ('board', 'f', '执法评比', 'gap');
 insert into catalog.scoreboard_items values
-    ('board', 'checks', '检查', 1, 'f.checks', null, 'higher', 10, 0),
-    ('board', 'rate', '立案率', 2, null, 'case_rate', 'higher', 10, 0);
+    ('board', 'checks', '检查', 1, 'f.checks', null, 'stated', 'higher', null, 1, 10, 1, 0),
+    ('board', 'rate', '立案率', 2, null, 'case_rate', 'stated', 'higher', null, 1, 10, 1, 0);
 insert into catalog.scoreboard_units select 'board', unit_id from catalog.units where not is_group;
-insert into catalog.periods
-select form_id, '2025-0' || m, make_date(2025, m, 1), make_date(2025, m + 1, 1) - 1, '2025-01-01', '2025年' || m || '月'
-from catalog.forms cross join generate_series(1, 3) as m;
 update catalog.state set catalog_sha256 = 'first';
 """
 
@@ -105,7 +105,9 @@ class Source:
                 "insert into intake.observations values (%s, %s, %s, %s, %s, %s, 0, '月报', %s)",
                 [unit, submission, f"{form}.{name}", state, value, text, "BCDE"[column] + "5"],
             )
-        self.execute("insert into intake.touched (form_id, period_id) values (%s, %s)", [form, period])
+        self.execute(
+            "insert into intake.touched (form_id, period_id, unit_id) values (%s, %s, %s)", [form, period, unit]
+        )
         if outcome:
             self.check(unit, submission, outcome)
         return submission
@@ -126,8 +128,8 @@ class Source:
         self.execute("delete from quality.verdicts where submission_id = %s", [submission])
         self.execute("insert into quality.verdicts values (%s, %s, %s)", [unit, submission, outcome])
         self.execute(
-            "insert into intake.touched (form_id, period_id)"
-            " select form_id, period_id from intake.submissions where submission_id = %s",
+            "insert into intake.touched (form_id, period_id, unit_id)"
+            " select form_id, period_id, unit_id from intake.submissions where submission_id = %s",
             [submission],
         )
 
@@ -149,6 +151,20 @@ class Source:
     def execute(self, statement: str, values: list[Any] | None = None) -> None:
         """Run a statement."""
         self.connection.execute(statement.encode(), values)
+
+
+def copy_periods(connection: psycopg.Connection, forms: list[str]) -> None:
+    """Give each form the calendar of months, with quarters as summaries."""
+    calendar = Calendar(CalendarKind.MONTH, summaries=(CalendarKind.QUARTER,))
+    names = "period_id, period_name, period_kind, starts_on, ends_on, accumulates_from, sequence, reported_as"
+    names += ", previous_period_id, year_ago_period_id, opens_window"
+    with connection.cursor() as cursor, cursor.copy(f"copy catalog.periods (form_id, {names}) from stdin") as copy:
+        for form in forms:
+            for p in calendar.periods():
+                days = (p.starts_on, p.ends_on, p.accumulates_from)
+                row = (form, p.period_id, p.name, p.kind.value, *days, p.sequence, p.reported_as)
+                copy.write_row((*row, p.previous_period_id, p.year_ago_period_id, p.opens_window))
+    connection.execute("analyze catalog.periods")
 
 
 @dataclass
@@ -191,6 +207,7 @@ def story(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathF
 
     with autocommit(settings) as connection:
         connection.execute(CATALOG.encode())
+        copy_periods(connection, ["f", "plan"])
         source = Source(connection)
         source.submit("a", JANUARY, "accepted", checks="3", cases="1", rate="33.3")
         source.submit("b", JANUARY, "accepted", checks="6", cases="2", rate="")
@@ -282,7 +299,7 @@ def test_cumulative_and_single_value_are_given_where_they_are_known(story: Story
 
     assert known(period_id=JANUARY, indicator_id="f.checks") == (3, 3)
     assert known(period_id=JANUARY, indicator_id="f.rate") == (None, None)
-    assert known(period_id=FEBRUARY, indicator_id="f.checks") == (5, None)
+    assert known(period_id=FEBRUARY, indicator_id="f.checks") == (5, 2)
     assert known(period_id=FEBRUARY, indicator_id="plan.checks") == (None, 4)
 
 
@@ -411,12 +428,13 @@ def test_every_mart_and_column_is_described_with_its_grain_and_owner(story: Stor
         described = dict(
             connection.execute(
                 "select relname, obj_description(oid, 'pg_class') from pg_class"
-                " where relnamespace = 'marts'::regnamespace and relkind = 'r'"
+                " where relnamespace = 'marts'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition"
             ).fetchall()
         )
         bare = connection.execute(
             "select attrelid::regclass, attname from pg_attribute join pg_class on attrelid = pg_class.oid"
-            " where relnamespace = 'marts'::regnamespace and relkind = 'r' and attnum > 0 and not attisdropped"
+            " where relnamespace = 'marts'::regnamespace and relkind in ('r', 'p', 'v') and not relispartition"
+            " and attnum > 0 and not attisdropped"
             " and col_description(attrelid, attnum) is null"
         ).fetchall()
     assert sorted(described) == list(marts.MARTS)

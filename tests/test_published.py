@@ -202,7 +202,7 @@ def test_every_figure_of_the_dispatch_table_is_in_the_marts_with_its_cell(publis
     ours = {
         (unit, indicator): (value, cell)
         for unit, indicator, value, cell in published.execute(
-            "select unit_name, indicator_id, stated_value, cell from marts.fct_indicator_values"
+            "select unit_name, indicator_id, stated_value, cell from marts.wide_indicator_values"
             " where form_id = 'licheng_dispatch' and period_id = '2023-09-26'"
         )
     }

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import random
+import re
+import runpy
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import READING_KINDS, ReadingFinding
-from enforcement_reporting.workbook import Observation, Reader, ReadSubmission, ReadWorkbook, UnreadableWorkbook
-from workbooks import Error, Formatted, Formula, Rows, Sheet, Value, workbook
+from enforcement_reporting.settings import PROJECT_ROOT
+from enforcement_reporting.workbook import Observation, Reader, ReadSubmission, ReadWorkbook, UnreadableWorkbook, grid
+from enforcement_reporting.workbook.formats import read_styles
+from enforcement_reporting.workbook.package import open_package
+from workbooks import MAIN, OFFICE, Error, Formatted, Formula, Rows, Sheet, Value, workbook, zipped
 
 CATALOG = {
     "landing.yaml": "places: [{place_id: inbox, path: inbox, policy: collect}]",
@@ -126,14 +136,38 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
         path = root / "catalog" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    reader = Reader(load_catalog(Path(root)))
+    catalog = load_catalog(Path(root))
+    reader = Reader(catalog)
 
     def read(
         *sheets: Sheet | Rows, file_name: str = "报表.xlsx", parts: dict[str, bytes] | None = None
     ) -> ReadWorkbook:
-        return reader.read(workbook(*sheets, parts=parts), file_name)
+        content = workbook(*sheets, parts=parts)
+        result = reader.read(content, file_name)
+        # The same with texts stored as spreadsheet software stores them, and by a reader that has seen nothing before.
+        assert reader.read(with_shared_texts(content), file_name) == result
+        assert Reader(catalog).read(with_shared_texts(content), file_name) == result
+        return result
 
     return read
+
+
+INLINE = re.compile(r't="inlineStr"><is>(<t[^>]*>[^<]*</t>)</is>')
+
+
+def with_shared_texts(content: bytes) -> bytes:
+    """Return a workbook with the texts of its cells in a part of their own, and cells without a value left empty."""
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    files = {name: archive.read(name).decode() for name in archive.namelist()}
+    texts: dict[str, int] = {}
+    for name in [name for name in files if name.startswith("xl/worksheets/")]:
+        files[name] = INLINE.sub(lambda m: f't="s"><v>{texts.setdefault(m[1], len(texts))}</v>', files[name])
+    strings = "".join(f"<si>{text}</si>" for text in texts)
+    files["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}" count="9">{strings}</sst>'
+    link = f'<Relationship Id="texts" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>'
+    relations = "xl/_rels/workbook.xml.rels"
+    files[relations] = files[relations].replace("</Relationships>", link)
+    return zipped({name: text.encode() for name, text in files.items()})
 
 
 def hazards(*rows: list[Value], title: str = TITLE, header: Rows = HEADER, merges: list[str] | None = None) -> Sheet:
@@ -935,3 +969,124 @@ def test_a_workbook_with_nothing_in_it_has_no_submissions_and_no_findings(read: 
 def test_bytes_that_are_no_workbook_raise(read: Read) -> None:
     with pytest.raises(UnreadableWorkbook, match="malformed"):
         read([], parts={"xl/worksheets/sheet1.xml": b'<worksheet><sheetData><row><c r="A1" <c></row></sheetData>'})
+
+
+def read_in_general(content: bytes) -> grid.OpenedWorkbook:
+    """Return what the general reader sees, whether or not a workbook is written as usual."""
+    package = open_package(content)
+    return grid._open_unusual(package, read_styles(package.styles).shown)
+
+
+@pytest.fixture
+def only_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("not written as usual")
+
+    monkeypatch.setattr(grid, "_open_unusual", refuse)
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    build_all = runpy.run_path(str(PROJECT_ROOT / "examples" / "build_workbooks.py"))["build_all"]
+    return [path.read_bytes() for path in build_all(tmp_path_factory.mktemp("examples"))]
+
+
+class TestWorkbooksWrittenAsUsual:
+    """Most workbooks are read by a grammar of their own; what it takes is read as the general reader reads it."""
+
+    def test_the_examples_are_read_the_same_both_ways_and_a_second_time(self, examples: list[bytes]) -> None:
+        catalog = load_catalog(PROJECT_ROOT)
+        kept = Reader(catalog)
+        for _ in range(2):
+            for content in examples:
+                assert grid.open_workbook(content) == read_in_general(content)
+                assert kept.read(content, "报表.xlsx") == Reader(catalog).read(content, "报表.xlsx")
+
+    @pytest.mark.usefixtures("only_usual")
+    def test_the_examples_are_written_as_usual(self, examples: list[bytes]) -> None:
+        assert [len(grid.open_workbook(content).grids) for content in examples] == [1, 10, 1, 4]
+
+    @pytest.mark.usefixtures("only_usual")
+    @pytest.mark.parametrize(
+        "cell", [5, -1.5, "文字", Formatted(0.5, "0.0%"), Formula("1+1", 2), Formula("A1", "文"), None, "", "1e-05"]
+    )
+    def test_what_units_send_is_written_as_usual(self, cell: Value) -> None:
+        (found,) = grid.open_workbook(with_shared_texts(workbook([["甲", cell or None, 1]]))).grids
+        assert found.address(0, 2) == "C1" and found.rows[0][2] == 1.0
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.lists(
+            st.lists(
+                st.none()
+                | st.integers(-(10**6), 10**6)
+                | st.floats(allow_nan=False, allow_infinity=False)
+                | st.text("甲乙 &<_x000D\n\t'\"1,.。", max_size=6)
+                | st.builds(
+                    Formatted, st.floats(0, 1e6), st.sampled_from(["0%", "0.00_ ", "yyyy-mm-dd", "[h]:mm", "0"])
+                )
+                | st.builds(Formula, st.just("A1"), st.none() | st.floats(0, 9) | st.sampled_from(["", "文", " a "]))
+                | st.just(Error("#DIV/0!"))
+                | st.booleans(),
+                max_size=5,
+            ),
+            max_size=6,
+        ),
+        st.sampled_from([(), ("A1:B2",), ("B2:B3", "C1:E1")]),
+    )
+    def test_whatever_is_in_the_cells_both_readers_see_the_same(self, rows: Rows, merges: tuple[str, ...]) -> None:
+        content = with_shared_texts(workbook(Sheet(rows, merges), Sheet(rows[::-1], name="二")))
+        assert grid.open_workbook(content) == read_in_general(content)
+
+    def test_whatever_is_damaged_is_read_as_the_general_reader_reads_it_or_left_to_it(self) -> None:
+        chance = random.Random(20250902)
+        content = with_shared_texts(
+            workbook(hazards(HEKOU, SHANGPO), Sheet([["甲", Formatted(0.5, "0%"), 3]], ["A1:B1"]))
+        )
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        files = {name: archive.read(name) for name in archive.namelist()}
+        scraps = [
+            b"<",
+            b'"',
+            b"&",
+            b"</c>",
+            b't="s"',
+            b't="str"',
+            b"1e9",
+            b"\xff",
+            b' r="A0"',
+            b"</v>",
+            b"<v>",
+            b"",
+            b"7",
+        ]
+        scraps += [
+            b"</row>",
+            b"<row>",
+            b"<f>1</f>",
+            b"\n",
+            b"-",
+            b".",
+            b"_x000D_",
+            b"</t>",
+            b"<si>",
+            b"<sheetData>",
+            b"/>",
+        ]
+        read = 0
+        for _ in range(2000):
+            name = chance.choice([name for name in files if name.startswith("xl/") and "rels" not in name])
+            data = bytearray(files[name])
+            place = chance.randrange(len(data))
+            data[place : place + chance.choice([0, 0, 1, 2, 5])] = chance.choice(scraps)
+            damaged = zipped(files | {name: bytes(data)})
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(grid, "_open_unusual", lambda *_: None)
+                try:
+                    seen = grid.open_workbook(damaged)
+                except UnreadableWorkbook:
+                    continue
+            if seen is not None:
+                read += 1
+                assert seen == read_in_general(damaged)
+        assert read > 50

@@ -5,20 +5,37 @@
     follow the history.
 #}
 {% macro get_incremental_replace_touched_periods_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
     delete from {{ arg_dict['target_relation'] }} as target
     using {{ ref('int_periods_touched') }} as touched
     where target.form_id = touched.form_id and target.period_id = touched.period_id;
 
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict['temp_relation'] }}
+    {{ _insert_all(arg_dict) }}
+{% endmacro %}
+
+{# As above, but only the rows of the units that sent something. #}
+{% macro get_incremental_replace_touched_units_sql(arg_dict) %}
+    delete from {{ arg_dict['target_relation'] }} as target
+    using {{ ref('int_units_touched') }} as touched
+    where
+        target.unit_id = touched.unit_id
+        and target.period_id = touched.period_id
+        and target.form_id = touched.form_id;
+
+    {{ _insert_all(arg_dict) }}
 {% endmacro %}
 
 {# Replaces all rows and keeps the table itself, so that views on it survive. #}
 {% macro get_incremental_replace_all_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
     delete from {{ arg_dict['target_relation'] }};
 
+    {{ _insert_all(arg_dict) }}
+{% endmacro %}
+
+{% macro _insert_all(arg_dict) %}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) %}
+    {%- if config.get('meta', {}).get('partition_by_year') %}
+    {{ create_year_partitions(arg_dict['target_relation']) }}
+    {%- endif %}
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {% endmacro %}

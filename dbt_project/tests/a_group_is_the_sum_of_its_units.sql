@@ -24,6 +24,7 @@ sums as (
         on
             metric_values.unit_id = unit_closure.unit_id
             and unit_closure.depth > 0
+            and unit_closure.is_counted
     where not metric_values.is_group
     group by unit_closure.group_id, metric_values.metric_id, metric_values.form_id, metric_values.period_id
 )

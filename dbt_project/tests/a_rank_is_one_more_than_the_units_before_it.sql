@@ -13,7 +13,9 @@ units_by_rank as (
         on
             rankings.form_id = touched.form_id
             and rankings.period_id = touched.period_id
-    where rankings.rank is not null
+    inner join {{ ref('stg_catalog__scoreboards') }} as scoreboards
+        on rankings.scoreboard_id = scoreboards.scoreboard_id
+    where rankings.rank is not null and scoreboards.ties = 'gap'
     group by rankings.scoreboard_id, rankings.form_id, rankings.period_id, rankings.item_id, rankings.rank
 ),
 

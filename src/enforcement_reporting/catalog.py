@@ -16,6 +16,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -24,6 +25,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     Strict,
@@ -33,7 +35,7 @@ from pydantic import (
     model_validator,
 )
 
-from enforcement_reporting.periods import Calendar, CalendarKind
+from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR, Calendar, CalendarKind, ListedPeriod
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 
 
@@ -45,17 +47,22 @@ def _no_separator(name: str) -> str:
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$"), AfterValidator(_no_separator)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
+PeriodId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,62}$")]
 Whole = Annotated[int, Strict()]
 YesNo = Annotated[bool, Strict()]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 MeasureKind = Literal["flow", "stock", "rate", "rank", "points"]
 Policy = Literal["collect", "archive"]
+Figures = Literal["cumulative", "single"]
+Basis = Literal["stated", "cumulative", "single"]
+Exact = Annotated[Decimal, BeforeValidator(lambda value: str(value) if isinstance(value, float | int) else value)]
 
 # The columns that a submission's wide row has besides its indicators.
 FIXED_COLUMNS = frozenset(
     {
         *("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "row_role", "received_at"),
-        *("cells_read", "rows_summed", "rows_left_out"),
+        *("cells_read", "rows_summed", "rows_left_out", "opens_window", "previous_period_id", "year_ago_period_id"),
+        *("previous_period_name", "year_ago_period_name"),
     }
 )
 
@@ -71,7 +78,11 @@ class Model(BaseModel):
 
 
 class Unit(Model):
-    """A unit that reports, or, where it has ``members``, a group that is rolled up and does not report itself."""
+    """A unit that reports, or, where it has ``members``, a group that is rolled up and does not report itself.
+
+    ``within`` names a unit whose figures hold this one's already (a zone inside a district): a group that has both
+    counts them once.
+    """
 
     unit_id: Id
     name: Text
@@ -79,6 +90,7 @@ class Unit(Model):
     aliases: tuple[Text, ...] = ()
     valid_from: date | None = None
     valid_to: date | None = None
+    within: Id | None = None
     members: tuple[Unit, ...] = ()
 
     @model_validator(mode="after")
@@ -94,12 +106,85 @@ class Unit(Model):
             yield from member.tree()
 
 
+class UnitGroup(Model):
+    """A group beside the tree: the units named, and those of the kinds named."""
+
+    group_id: Id
+    name: Text
+    units: tuple[Id, ...] = ()
+    kinds: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_members(self) -> Self:
+        if not self.units and not self.kinds:
+            raise ValueError("expected units or kinds: a group of nothing has no figures")
+        return self
+
+
+class Grouping(Model):
+    """A way of grouping units beside the tree: by kind, by industry, by any list; its groups are rolled up likewise."""
+
+    name: Text
+    groups: tuple[UnitGroup, ...] = Field(min_length=1)
+
+
 class Authority(Model):
     """An authority that collects reports, with the one group that stands for all its units."""
 
     authority_id: Id
     name: Text
     units: Unit
+    groupings: tuple[Grouping, ...] = ()
+
+    @model_validator(mode="after")
+    def _groups_of_known_units(self) -> Self:
+        reporting = {unit.unit_id for unit in self.reporting_units}
+        kinds = {unit.kind for unit in self.reporting_units}
+        groups = [group for grouping in self.groupings for group in grouping.groups]
+        _refuse_repeats("unit_id", [*(unit.unit_id for unit in self.units.tree()), *(g.group_id for g in groups)])
+        named = [unit_id for group in groups for unit_id in group.units]
+        named += [unit.within for unit in self.units.tree() if unit.within]
+        if unknown := sorted(set(named) - reporting):
+            raise ValueError(f"{unknown[0]!r}: expected a unit of this authority that reports")
+        if unknown := sorted({kind for group in groups for kind in group.kinds} - kinds):
+            raise ValueError(f"no unit that reports is of kind {unknown[0]!r}; known: {sorted(kinds)}")
+        within = {unit.unit_id: unit.within for unit in self.units.tree() if unit.within}
+        for unit_id in within:
+            above = unit_id
+            for _ in within:
+                above = within.get(above, "")
+            if above:
+                raise ValueError(f"within: {unit_id} lies within itself")
+        return self
+
+    def members_by_group(self) -> Iterator[tuple[str, str, int, bool]]:
+        """Yield (unit, group, depth, whether the group's sums count it) for every unit and all it belongs to.
+
+        Every unit belongs to itself at depth 0. One that lies within another of the same group is not counted there.
+        """
+        within = {unit.unit_id: unit.within for unit in self.units.tree() if unit.within}
+        members: dict[str, dict[str, int]] = {}
+
+        def walk(unit: Unit, above: tuple[str, ...]) -> None:
+            for depth, group_id in enumerate((unit.unit_id, *above)):
+                members.setdefault(group_id, {})[unit.unit_id] = depth
+            for member in unit.members:
+                walk(member, (unit.unit_id, *above))
+
+        walk(self.units, ())
+        for grouping in self.groupings:
+            for group in grouping.groups:
+                members[group.group_id] = {group.group_id: 0} | {
+                    unit.unit_id: 1
+                    for unit in self.reporting_units
+                    if unit.unit_id in group.units or unit.kind in group.kinds
+                }
+        for group_id, depths in members.items():
+            for unit_id, depth in depths.items():
+                holder = within.get(unit_id)
+                while depth and holder and holder not in depths:
+                    holder = within.get(holder)
+                yield unit_id, group_id, depth, not (depth and holder)
 
     @model_validator(mode="after")
     def _unique_units(self) -> Self:
@@ -120,7 +205,9 @@ class Indicator(Model):
     """One column of a form, found by its label path: the texts of its header cells from top to bottom.
 
     ``measure_kind``: a flow adds up over time, a stock does not; rate, rank and points are figures the authority
-    worked out itself and that are therefore checked and never used.
+    worked out itself and that are therefore checked and never used. ``figures`` says whether the column's flow is
+    cumulative (累计) or of the period alone (本期), where it is not as the form's; ``counterpart`` names the column
+    that states the same thing the other way.
     """
 
     indicator_id: Id
@@ -129,6 +216,8 @@ class Indicator(Model):
     name: Text | None = None
     unit_of_measure: Text
     measure_kind: MeasureKind = "flow"
+    figures: Figures | None = None
+    counterpart: Id | None = None
     applies_to: tuple[Text, ...] = ()
     optional: YesNo = False
     counting_rule: Text | None = None
@@ -155,12 +244,31 @@ class Indicator(Model):
 M = TypeVar("M", bound=Model)
 
 
+class ListedPeriodDefinition(Model):
+    """A period of a calendar that is a plain list."""
+
+    period_id: PeriodId
+    name: Text
+    starts_on: date
+    ends_on: date
+    accumulates_from: date | None = None
+    year_ago: PeriodId | None = None
+
+
 class CalendarDefinition(Model):
-    """Which periods a form knows."""
+    """Which periods a form knows.
+
+    ``starts_on`` and ``issues`` (the cut-off days) are a campaign's, ``periods`` a list's; ``month_starts_on: 25``
+    makes a month run from the 25th to the 24th. ``summaries`` are coarser periods that are not reported themselves.
+    """
 
     kind: CalendarKind
     starts_on: date | None = None
     counted_from: date | None = None
+    issues: tuple[date, ...] = ()
+    month_starts_on: Whole = 1
+    periods: tuple[ListedPeriodDefinition, ...] = ()
+    summaries: tuple[CalendarKind, ...] = ()
 
     @model_validator(mode="after")
     def _makes_a_calendar(self) -> Self:
@@ -169,7 +277,15 @@ class CalendarDefinition(Model):
 
     def calendar(self) -> Calendar:
         """Return the calendar itself."""
-        return Calendar(self.kind, self.starts_on, self.counted_from)
+        return Calendar(
+            kind=self.kind,
+            starts_on=self.starts_on,
+            counted_from=self.counted_from,
+            issues=self.issues,
+            month_starts_on=self.month_starts_on,
+            listed=tuple(ListedPeriod(**dict(period)) for period in self.periods),
+            summaries=self.summaries,
+        )
 
 
 class TotalRow(Model):
@@ -192,7 +308,7 @@ class Form(Model):
     title_aliases: tuple[Text, ...] = ()
     source: Text | None = None
     calendar: CalendarDefinition
-    figures: Literal["cumulative", "single"]
+    figures: Figures
     unit_labels: tuple[Text, ...] = ()
     reported_by: tuple[Text, ...] = ()
     total_row: TotalRow | None = None
@@ -212,7 +328,30 @@ class Form(Model):
         )
         if self.total_row and not self.unit_labels:
             raise ValueError("total_row needs unit_labels: a sheet of one unit has no total row")
+        by_id = {item.indicator_id: item for item in self.indicators}
+        _refuse_repeats("counterpart", [item.counterpart for item in self.indicators if item.counterpart])
+        for item in self.indicators:
+            if (item.figures or item.counterpart) and item.measure_kind != "flow":
+                raise ValueError(f"{item.indicator_id}: only a flow is cumulative or of one period")
+            if item.counterpart:
+                other = by_id.get(item.counterpart)
+                if other is None or other.measure_kind != "flow" or other.counterpart not in (None, item.indicator_id):
+                    raise ValueError(f"{item.indicator_id}: counterpart: expected a flow of this form")
+                if self.figures_of(item) == self.figures_of(other):
+                    raise ValueError(
+                        f"{item.indicator_id}: counterpart: expected one of the two cumulative and the other single"
+                    )
         return self
+
+    def figures_of(self, indicator: Indicator) -> Figures:
+        """Return whether an indicator's flow is stated as cumulative or for the period alone."""
+        return indicator.figures or self.figures
+
+    @cached_property
+    def counterparts(self) -> dict[str, str]:
+        """Return, both ways, the indicators that state the same thing as cumulative and for the period alone."""
+        pairs = [(item.indicator_id, item.counterpart) for item in self.indicators if item.counterpart]
+        return dict(pairs) | {other: one for one, other in pairs}
 
     @cached_property
     def indicator_ids(self) -> frozenset[str]:
@@ -224,7 +363,8 @@ class Metric(Model):
     """A figure derived from indicators: ``scale`` × sum of numerator ÷ sum of denominator (1 where none is given).
 
     A group's value is worked out from its units' sums, never from their values. Rates are given in percent by
-    ``scale: 100``. ``decimals`` is for printing; the warehouse keeps the exact value.
+    ``scale: 100``. ``decimals`` is for printing; the warehouse keeps the exact value. ``against_schedule`` sets a
+    completion beside the share of the year that has passed (时序进度).
     """
 
     metric_id: Id
@@ -235,6 +375,13 @@ class Metric(Model):
     denominator: tuple[Reference, ...] = ()
     scale: Whole = 1
     decimals: Whole = Field(default=2, ge=0, le=10)
+    against_schedule: YesNo = False
+
+    @model_validator(mode="after")
+    def _schedule_in_percent(self) -> Self:
+        if self.against_schedule and self.unit_of_measure != "%":
+            raise ValueError("against_schedule: expected a metric in %, to be set beside the share of the year passed")
+        return self
 
     def terms(self) -> Iterator[tuple[str, str, str]]:
         """Yield (role, form_id, indicator_id) of everything the metric is computed from."""
@@ -244,39 +391,54 @@ class Metric(Model):
 
 
 class Points(Model):
-    """Points by rank: ``top`` for the first, one less for each further rank, never below ``bottom``."""
+    """Points by rank: ``top`` for the first, ``step`` less for each further rank, never below ``bottom``."""
 
-    top: Whole
-    bottom: Whole = 0
+    top: Exact
+    step: Exact = Field(default=Decimal(1), ge=0)
+    bottom: Exact = Decimal(0)
 
 
 class ScoreboardItem(Model):
-    """One thing that is ranked: an indicator of the scoreboard's form, or a metric."""
+    """One thing that is ranked: an indicator of the scoreboard's form, or a metric.
+
+    ``basis``: what is ranked is the figure as stated, the cumulative one or that of the period alone. A unit whose
+    denominator is below ``minimum_denominator`` is not ranked: 1 of 1 is no achievement. ``weight`` multiplies the
+    points in the total.
+    """
 
     item_id: Id
     name: Text
     indicator: Reference | None = None
     metric: Id | None = None
+    basis: Basis = "stated"
     better: Literal["higher", "lower"] = "higher"
+    minimum_denominator: Exact | None = None
+    weight: Exact = Field(default=Decimal(1), gt=0)
     points: Points
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
         if (self.indicator is None) == (self.metric is None):
             raise ValueError("expected either indicator or metric, and not both")
+        if self.minimum_denominator is not None and self.metric is None:
+            raise ValueError("minimum_denominator: expected a metric, an indicator has no denominator")
         if self.item_id == "total":
             raise ValueError("item_id total is taken: it names the sum of the items' points")
         return self
 
 
 class Scoreboard(Model):
-    """What is ranked by what: rank = 1 + number of units strictly better; the total of points is ranked likewise."""
+    """What is ranked by what: rank = 1 + number of units strictly better; the total of points is ranked likewise.
+
+    ``ties``: after two firsts comes the third (``gap``: 1, 1, 3) or, where so declared, the second (``dense``: 1, 1, 2).
+    """
 
     scoreboard_id: Id
     name: Text
     form: Id
     unit_kinds: tuple[Text, ...] = ()
     excluded_units: tuple[Id, ...] = ()
+    ties: Literal["gap", "dense"] = "gap"
     items: tuple[ScoreboardItem, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -291,11 +453,16 @@ class LandingPlace(Model):
     ``collect``: an error returns the submission, and its figures stay out of the marts. ``archive``: published
     material is taken as printed, and the findings stand beside it. ``path`` is relative to the landing root unless
     it is a URL.
+
+    ``received`` says when a file was: when it came to lie there, or, for submissions that are brought in later, at
+    the instant that the first folder below the place names, such as ``2023-09-12T1730+0800``, or ``2023-09-12`` for
+    noon of that day in China.
     """
 
     place_id: Id
     path: Text
     policy: Policy
+    received: Literal["on_arrival", "in_path"] = "on_arrival"
 
 
 class Landing(Model):
@@ -333,7 +500,8 @@ class Catalog(Model):
     @cached_property
     def sha256(self) -> str:
         """Return a digest of what reaches the warehouse: it does not change with a comment or a landing place."""
-        return hashlib.sha256(self.model_dump_json(exclude={"landing"}).encode()).hexdigest()
+        years = f"{FIRST_YEAR} {LAST_YEAR} "
+        return hashlib.sha256((years + self.model_dump_json(exclude={"landing"})).encode()).hexdigest()
 
     @cached_property
     def form_by_id(self) -> dict[str, Form]:
@@ -396,6 +564,9 @@ def load_catalog(definitions: Path) -> Catalog:
         declare("authority_id", authority.authority_id, folder / "authority.yaml")
         for unit in authority.units.tree():
             declare("unit_id", unit.unit_id, folder / "authority.yaml")
+        for grouping in authority.groupings:
+            for group in grouping.groups:
+                declare("unit_id", group.group_id, folder / "authority.yaml")
         for path in sorted((folder / "forms").glob("[!.]*.yaml")):
             form = read_definition(path, Form)
             if form.authority_id != authority.authority_id:

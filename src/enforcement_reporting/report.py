@@ -199,7 +199,8 @@ def _print_key_figures(settings: Settings, console: Console) -> None:
         join marts.dim_unit u on u.unit_id = v.unit_id
         where u.parent_unit_id is null
             and v.period_id = (
-                select max(p.period_id) from marts.dim_period p where p.form_id = v.form_id
+                select p.period_id from marts.dim_period p
+                where p.form_id = v.form_id and p.reported_as = p.period_id order by p.ends_on desc limit 1
             )
         order by u.sort_no, v.form_id, v.metric_id
         """,
@@ -228,12 +229,14 @@ def _print_rankings(settings: Settings, console: Console) -> None:
     ranks = _read(
         settings,
         """
-        select scoreboard_name, period_id, unit_name, item_name, item_id, rank, points from marts.fct_rankings r
-        where period_id = (select max(period_id) from marts.fct_rankings l where l.scoreboard_id = r.scoreboard_id)
-        order by scoreboard_id, unit_id
+        select r.scoreboard_name, r.period_name, r.unit_name, r.item_name, r.item_id, r.rank, r.points
+        from marts.ranking_series r
+        where r.ends_on = (select max(l.ends_on) from marts.ranking_series l where l.scoreboard_id = r.scoreboard_id)
+            and r.period_kind = (select f.calendar_kind from marts.dim_form f where f.form_id = r.form_id)
+        order by r.scoreboard_id, r.unit_id
         """,
     )
-    for (name, period), board in ranks.groupby(["scoreboard_name", "period_id"], sort=False):
+    for (name, period), board in ranks.groupby(["scoreboard_name", "period_name"], sort=False):
         total = board[board["item_id"] == "total"].set_index("unit_name").sort_values("rank", na_position="last")
         items = board[board["item_id"] != "total"]
         names = list(dict.fromkeys(items["item_name"]))

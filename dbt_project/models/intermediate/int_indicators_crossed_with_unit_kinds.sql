@@ -1,3 +1,10 @@
+{#  Follows from the catalog alone: computed when the catalog changes. #}
+{{ config(
+    materialized = 'table',
+    indexes = [{'columns': ['indicator_id', 'unit_kind'], 'unique': true}],
+    post_hook = 'analyze {{ this }}'
+) }}
+
 with
 
 indicators as (

@@ -6,48 +6,66 @@
 
 with
 
-touched as (
-    select * from {{ ref('stg_intake__touched') }}
-),
-
-submissions as (
-    select * from {{ ref('stg_intake__submissions') }}
+units_touched as (
+    select * from {{ ref('int_units_touched') }}
 ),
 
 forms_mapped_to_dependents as (
     select * from {{ ref('int_forms_mapped_to_dependents') }}
 ),
 
-asked_for as (
-    select
-        form_id,
-        period_id
-    from touched
-    where is_claimed and form_id is not null and period_id is not null
-
-    union
-
-    -- A full refresh is asked for everything there is.
-    select
-        form_id,
-        period_id
-    from submissions
-    where {{ 'false' if is_incremental() else 'true' }}
+periods_matched as (
+    select * from {{ ref('int_periods_matched_across_forms') }}
 ),
 
-final as (
+periods as (
+    select * from {{ ref('stg_catalog__periods') }}
+),
+
+sent as (
+    select distinct
+        form_id,
+        period_id
+    from units_touched
+),
+
+-- A metric of another form takes terms from here, a scoreboard items: by the period matched to this one, or the same.
+dependents as (
     select
         form_id,
         period_id
-    from asked_for
+    from sent
 
     union
 
     select
         forms_mapped_to_dependents.dependent_form_id as form_id,
-        asked_for.period_id
-    from asked_for
-    inner join forms_mapped_to_dependents on asked_for.form_id = forms_mapped_to_dependents.form_id
+        sent.period_id
+    from sent
+    inner join forms_mapped_to_dependents on sent.form_id = forms_mapped_to_dependents.form_id
+
+    union
+
+    select
+        periods_matched.form_id,
+        periods_matched.period_id
+    from sent
+    inner join periods_matched
+        on
+            sent.form_id = periods_matched.term_form_id
+            and sent.period_id = periods_matched.term_period_id
+),
+
+final as (
+    select
+        dependents.form_id,
+        dependents.period_id,
+        extract(year from periods.ends_on)::integer as year
+    from dependents
+    inner join periods
+        on
+            dependents.form_id = periods.form_id
+            and dependents.period_id = periods.period_id
 )
 
 select * from final

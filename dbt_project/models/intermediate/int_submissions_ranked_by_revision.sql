@@ -1,7 +1,7 @@
 with
 
-periods_touched as (
-    select * from {{ ref('int_periods_touched') }}
+units_touched as (
+    select * from {{ ref('int_units_touched') }}
 ),
 
 submissions as (
@@ -12,7 +12,7 @@ verdicts as (
     select * from {{ ref('stg_quality__verdicts') }}
 ),
 
-submissions_with_verdict as (
+judged as (
     select
         submissions.submission_id,
         submissions.unit_id,
@@ -24,60 +24,72 @@ submissions_with_verdict as (
         submissions.policy,
         submissions.received_at,
         submissions.sheet,
-        coalesce(verdicts.outcome, 'received') as outcome
+        coalesce(verdicts.outcome, 'received') as outcome,
+        coalesce(verdicts.outcome in ('accepted', 'questioned'), false) as is_accepted
     from submissions
-    inner join periods_touched
+    inner join units_touched
         on
-            submissions.form_id = periods_touched.form_id
-            and submissions.period_id = periods_touched.period_id
+            submissions.form_id = units_touched.form_id
+            and submissions.period_id = units_touched.period_id
+            and submissions.unit_id = units_touched.unit_id
     left join verdicts
         on
             submissions.unit_id = verdicts.unit_id
             and submissions.submission_id = verdicts.submission_id
 ),
 
-ranked as (
+-- By the time of receipt, and where that is the same by the bytes: never by the order of processing.
+numbered as (
     select
-        submission_id,
-        unit_id,
-        form_id,
-        period_id,
-        row_role,
-        file_id,
-        file_sha256,
-        policy,
-        received_at,
-        sheet,
-        outcome,
-        row_number() over (
-            partition by unit_id, form_id, period_id, row_role
-            order by received_at, file_id, submission_id
-        ) as revision
-    from submissions_with_verdict
+        *,
+        row_number() over by_receipt as revision,
+        lead(received_at) over by_receipt as next_received_at
+    from judged
+    window by_receipt as (
+        partition by unit_id, form_id, period_id, row_role
+        order by received_at, file_sha256, submission_id
+    )
 ),
 
--- What stands is the latest that was not sent back; one that was, or that nobody checked yet, replaces nothing.
-final as (
+-- What is accepted stands from its receipt until the next that is accepted; one that was sent back, or that nobody
+-- checked yet, replaces nothing.
+accepted as (
     select
         submission_id,
-        unit_id,
-        form_id,
-        period_id,
-        row_role,
-        file_id,
-        file_sha256,
-        policy,
-        received_at,
-        sheet,
-        outcome,
-        revision,
-        coalesce(
-            revision = max(revision) filter (where outcome in ('accepted', 'questioned')) over (
-                partition by unit_id, form_id, period_id, row_role
-            ),
-            false
-        ) as is_standing
-    from ranked
+        received_at as known_from,
+        lead(received_at) over by_revision as known_to,
+        lead(submission_id) over by_revision as superseded_by,
+        row_number() over by_revision = 1 as is_first
+    from numbered
+    where is_accepted
+    window by_revision as (
+        partition by unit_id, form_id, period_id, row_role
+        order by revision
+    )
+),
+
+final as (
+    select
+        numbered.submission_id,
+        numbered.unit_id,
+        numbered.form_id,
+        numbered.period_id,
+        numbered.row_role,
+        numbered.file_id,
+        numbered.file_sha256,
+        numbered.policy,
+        numbered.received_at,
+        numbered.sheet,
+        numbered.outcome,
+        numbered.revision,
+        numbered.next_received_at,
+        accepted.known_from,
+        accepted.known_to,
+        accepted.superseded_by,
+        coalesce(accepted.is_first, false) as is_first,
+        accepted.submission_id is not null and accepted.superseded_by is null as is_standing
+    from numbered
+    left join accepted on numbered.submission_id = accepted.submission_id
 )
 
 select * from final

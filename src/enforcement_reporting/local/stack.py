@@ -137,9 +137,11 @@ def status(settings: Settings) -> None:
 
 
 def land_examples(settings: Settings) -> int:
-    """Build the example workbooks and land those that do not wait already as archive material; return how many.
+    """Build the example workbooks and land those that do not wait already; return how many.
 
-    Each arrives complete: it is written under a name that begins with a dot, which nobody takes in, and then renamed.
+    The published tables are archive material. The replay goes to a place of its own and keeps its folders, which say
+    when each workbook was received. Each arrives complete: it is written under a name that begins with a dot, which
+    nobody takes in, and then renamed.
     """
     built = settings.state / "examples"
     built.mkdir(parents=True, exist_ok=True)
@@ -147,19 +149,22 @@ def land_examples(settings: Settings) -> int:
     outcome = subprocess.run(build, check=False, capture_output=True, text=True)
     if outcome.returncode:
         raise StackError(f"the example workbooks could not be built:\n{outcome.stderr.strip()}")
-    archive = next((place for place in _landing_places(settings) if place.policy == "archive"), None)
-    if archive is None:
-        raise StackError(f"{settings.definitions}/catalog/landing.yaml has no place with policy archive")
-    filesystem, root = fsspec.core.url_to_fs(place_url(settings, archive))
+    places = {place.place_id: place for place in _landing_places(settings)}
     landed = 0
-    for workbook in sorted(built.glob("*.xlsx")):
-        target = f"{root}/{workbook.name}"
-        if filesystem.exists(target) and filesystem.cat_file(target) == workbook.read_bytes():
-            continue
-        on_its_way = f"{root}/.{workbook.name}"
-        filesystem.put_file(str(workbook), on_its_way)
-        filesystem.mv(on_its_way, target)
-        landed += 1
+    for place_id, folder, pattern in (("archive", built, "*.xlsx"), ("replay", built / "replay", "*/*.xlsx")):
+        if place_id not in places:
+            raise StackError(f"{settings.definitions}/catalog/landing.yaml has no place {place_id}")
+        filesystem, root = fsspec.core.url_to_fs(place_url(settings, places[place_id]))
+        for workbook in sorted(folder.glob(pattern)):
+            target = f"{root}/{workbook.relative_to(folder).as_posix()}"
+            if filesystem.exists(target) and filesystem.cat_file(target) == workbook.read_bytes():
+                continue
+            target_folder = target.removesuffix(f"/{workbook.name}")
+            on_its_way = f"{target_folder}/.{workbook.name}"
+            filesystem.makedirs(target_folder, exist_ok=True)
+            filesystem.put_file(str(workbook), on_its_way)
+            filesystem.mv(on_its_way, target)
+            landed += 1
     return landed
 
 

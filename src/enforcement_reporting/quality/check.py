@@ -19,7 +19,7 @@ from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import Severity
-from enforcement_reporting.quality.rules import Check, Column, Reach, Suite, column_name, load_suites
+from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
@@ -125,7 +125,8 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
         [_forms_with_other_rules(connection, suites)],
     )
     for suite in suites:
-        if suite.partner_forms:
+        forms = sorted({partner.form_id for partner in suite.partners if partner.when == "now"})
+        if forms:
             connection.execute(
                 """
                 insert into due
@@ -138,8 +139,26 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
                     )
                     and not exists (select from due d where d.submission_id = s.submission_id)
                 """,
-                [suite.form.form_id, suite.partner_forms],
+                [suite.form.form_id, forms],
             )
+    for earlier in ("previous", "year_ago"):
+        forms = [
+            suite.form.form_id
+            for suite in suites
+            if any(partner.when.startswith(earlier) for partner in suite.partners)
+        ]
+        connection.execute(
+            f"""
+            insert into due
+            select s.submission_id, s.unit_id, s.form_id, s.period_id
+            from (select distinct unit_id, form_id, period_id from due where form_id = any(%s)) d
+            join catalog.periods p on p.form_id = d.form_id and p.{earlier}_period_id = d.period_id
+            join intake.submissions s
+                on s.form_id = p.form_id and s.period_id = p.period_id and s.unit_id = d.unit_id
+            where not exists (select from due x where x.submission_id = s.submission_id)
+            """.encode(),
+            [forms],
+        )
     connection.execute("analyze due")
     _analyze_after_a_large_load(connection)
     return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
@@ -174,50 +193,65 @@ def _remember_rules(connection: psycopg.Connection, suites: Iterable[Suite]) -> 
 def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
     """Lay out the due submissions of a form, one row each: a column per indicator, its own and its partners'."""
     home = suite.form.form_id
-    own = [column for column in suite.columns if column.form_id == home]
-    fixed = ("s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at")
-    select = [*fixed, "u.unit_name", "u.unit_kind", "p.period_name", f"{_CELLS_READ} as cells_read"]
+    own = [column for column in suite.columns if column.source == Source(home)]
+    fixed = ("s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind")
+    of_period = ("p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id")
+    select = [*fixed, *of_period, f"{_CELLS_READ} as cells_read"]
     select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
     for column in sorted(suite.stated_rates):
         which = f"max(%s) filter (where o.indicator_id = {_literal(column.key)})"
         select.append(f"{which % 'o.decimals'} as {_quoted(column_name(column, home, '__decimals'))}")
         select.append(f"{which % 'o.stated_text'} as {_quoted(column_name(column, home, '__text'))}")
-    joins, outer, group = "", ["own.*"], "1, 2, 3, 4, 5, 6, 7, 8"
-    for number, partner in enumerate(suite.partner_forms):
+    joins, outer, group = "", ["own.*"], ", ".join(str(number + 1) for number in range(len(fixed) + len(of_period)))
+    for earlier in ("previous", "year_ago"):
+        outer.append(f"{earlier}.period_name as {earlier}_period_name")
+        joins += f"""
+        left join catalog.periods {earlier}
+            on {earlier}.form_id = {_literal(home)} and {earlier}.period_id = own.{earlier}_period_id
+        """
+    for number, partner in enumerate(suite.partners):
         alias = f"partner_{number}"
-        columns = [column for column in suite.columns if column.form_id == partner]
-        id_column = _quoted(column_name(Column(partner, "submission_id"), home))
+        columns = [column for column in suite.columns if column.source == partner]
         values = ", ".join(f"{_value(column)} as {_quoted(column_name(column, home))}" for column in columns)
-        outer.append(f"{alias}.submission_id as {id_column}")
         outer += [
-            f"{alias}.{name} as {_quoted(column_name(Column(partner, name), home))}"
-            for name in ("received_at", "cells_read")
+            f"{alias}.{name} as {_quoted(column_name(partner.column(name), home))}"
+            for name in ("submission_id", "received_at", "cells_read")
         ]
         outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
+        period = "period_id" if partner.when == "now" else f"{partner.when.removesuffix('_first')}_period_id"
+        latest = "" if partner.when.endswith("_first") else "desc"
         joins += f"""
         left join (
             select latest.unit_id, latest.period_id, latest.submission_id, latest.received_at,
                 {_CELLS_READ} as cells_read, {values}
             from (
                 select distinct on (s.unit_id, s.period_id) s.unit_id, s.period_id, s.submission_id, s.received_at
-                from intake.submissions s
-                join due d on d.form_id = {_literal(home)} and d.unit_id = s.unit_id and d.period_id = s.period_id
-                where s.form_id = {_literal(partner)} and s.row_role = 'unit'
+                from (
+                    select distinct d.unit_id, p.{period}
+                    from due d
+                    join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
+                    where d.form_id = {_literal(home)}
+                ) wanted
+                join intake.submissions s
+                    on s.form_id = {_literal(partner.form_id)} and s.period_id = wanted.{period}
+                    and s.unit_id = wanted.unit_id
+                where s.row_role = 'unit'
                     and (s.policy = 'archive' or not exists (
                         select from quality.findings f
                         where f.submission_id = s.submission_id and f.severity = 'error'
-                            and f.origin <> 'across_forms'
+                            and f.origin in ('reading', 'form')
                     ))
                     and (s.policy = 'archive' or not exists (
                         select from quality.findings f
                         where f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
                             and f.severity = 'error' and f.scope = 'sheet'
                     ))
-                order by s.unit_id, s.period_id, s.received_at desc, s.file_id desc
+                order by s.unit_id, s.period_id,
+                    s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
             ) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
             group by 1, 2, 3, 4
-        ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.period_id and own.row_role = 'unit'
+        ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.{period} and own.row_role = 'unit'
         """
     if suite.form.total_row:
         sums = ", ".join(f"{_sum_if_read(c)} as {_quoted(column_name(c, home, '__sum'))}" for c in own)
@@ -235,7 +269,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
             join intake.submissions printed
                 on printed.unit_id = d.unit_id and printed.submission_id = d.submission_id
                 and printed.row_role = 'total' and printed.form_id = {_literal(home)}
-            join catalog.unit_closure below on below.group_id = printed.unit_id
+            join catalog.unit_closure below on below.group_id = printed.unit_id and below.is_counted
             join intake.submissions s
                 on s.file_id = printed.file_id and s.form_id = printed.form_id and s.sheet = printed.sheet
                 and s.period_id = printed.period_id and s.row_role = 'unit' and s.unit_id = below.unit_id
@@ -289,19 +323,22 @@ def _replace_findings(
 def _finding_statement(suite: Suite, check: Check) -> str:
     """Return the SQL that writes a finding for each row that fails, with its cells and its message.
 
-    Where another form came later, the submission was right by all that was known: what was to be an error is a
-    question then, and the figures stand until it is answered.
+    Where what it is held against came later, the submission was right by all that was known: what was to be an error is
+    a question then, and the figures stand until it is answered.
     """
     home = suite.form.form_id
     keys = [column.key for column in check.columns]
     severity = _literal(check.severity.value)
-    sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({_literals(_keys_of(check, home))}))"]
-    for partner in sorted({column.form_id for column in check.columns} - {home}):
-        id_column = _quoted(column_name(Column(partner, "submission_id"), home))
-        sides.append(f"(o.submission_id = w.{id_column} and o.indicator_id in ({_literals(_keys_of(check, partner))}))")
+    own_keys = _literals(_keys_of(check, Source(home)))
+    sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({own_keys}))"]
+    for partner in sorted({column.source for column in check.columns} - {Source(home)}):
         if check.severity is Severity.ERROR:
-            later = f"w.{_quoted(column_name(Column(partner, 'received_at'), home))} > w.received_at"
+            later = f"w.{_quoted(column_name(partner.column('received_at'), home))} > w.received_at"
             severity = f"case when {later} then 'question' else {severity} end"
+        if partner.when == "now":  # the cells of another period stand in another workbook, which the clerk sent before
+            id_column = _quoted(column_name(partner.column("submission_id"), home))
+            keys_of_partner = _literals(_keys_of(check, partner))
+            sides.append(f"(o.submission_id = w.{id_column} and o.indicator_id in ({keys_of_partner}))")
     return f"""
         insert into quality.findings (
             finding_id, origin, scope, file_id, submission_id, authority_id, form_id, unit_id, period_id, rule_id,
@@ -386,7 +423,9 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
         select outcome, count(*)::int from judged group by outcome
         """
     ).fetchall()
-    connection.execute("insert into intake.touched (form_id, period_id) select distinct form_id, period_id from due")
+    connection.execute(
+        "insert into intake.touched (form_id, period_id, unit_id) select distinct form_id, period_id, unit_id from due"
+    )
     return dict(rows)
 
 
@@ -403,8 +442,8 @@ def _value(column: Column) -> str:
     return f"max(o.stated_value) filter (where o.indicator_id = {_literal(column.key)})"
 
 
-def _keys_of(check: Check, form_id: str) -> list[str]:
-    return [column.key for column in check.columns if column.form_id == form_id] or [""]
+def _keys_of(check: Check, source: Source) -> list[str]:
+    return [column.key for column in check.columns if column.source == source] or [""]
 
 
 def _literals(values: Iterable[str]) -> str:

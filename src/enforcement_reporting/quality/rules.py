@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -103,8 +103,40 @@ class NotApplicable(_Rule):
     indicators: Terms
 
 
+class NotFalling(_Rule):
+    """A cumulative figure is not below that of the period before, within one accumulation window.
+
+    A question: a former figure may have been too high, and its correction explains the fall.
+    """
+
+    kind: Literal["not_falling"]
+    severity: Severity = Severity.QUESTION
+    indicators: Literal["all"] | Terms = "all"
+
+
+class Accumulates(_Rule):
+    """Where a form states both, the cumulative figure is that of the period before plus the period's own."""
+
+    kind: Literal["accumulates"]
+    indicators: Literal["all"] | Terms = "all"
+
+
+class StatedChange(_Rule):
+    """A stated change is the one worked out, at the decimals printed in its cell.
+
+    The base is the figure of the period before or of a year ago, as first reported or as known now: a change that fits
+    either is right.
+    """
+
+    kind: Literal["stated_change"]
+    stated: Reference
+    of: Reference
+    against: Literal["previous", "year_ago"]
+    measured_in: Literal["percent", "points", "units"] = "percent"
+
+
 Rule = Annotated[
-    PartWhole | Sum | AmountCount | Rate | Equal | Total | NotApplicable,
+    PartWhole | Sum | AmountCount | Rate | Equal | Total | NotApplicable | NotFalling | Accumulates | StatedChange,
     Field(discriminator="kind"),
 ]
 
@@ -116,12 +148,36 @@ class SuiteDefinition(Model):
     rules: tuple[Rule, ...] = Field(min_length=1)
 
 
+When = Literal["now", "previous", "year_ago", "previous_first", "year_ago_first"]
+
+
+@dataclass(frozen=True, order=True)
+class Source:
+    """The submission a figure stands in: of which form, and of which period as seen from the one that is checked.
+
+    ``previous_first`` and ``year_ago_first`` are what was first reported for that period.
+    """
+
+    form_id: str
+    when: When = "now"
+
+    def column(self, name: str) -> Column:
+        """Return a column of this source."""
+        return Column(self.form_id, name, self.when)
+
+
 @dataclass(frozen=True, order=True)
 class Column:
-    """An indicator as seen from a suite: ``form_id.indicator_id``."""
+    """An indicator as seen from a suite: ``form_id.indicator_id``, of this period or another."""
 
     form_id: str
     indicator_id: str
+    when: When = "now"
+
+    @property
+    def source(self) -> Source:
+        """Return the submission the column stands in."""
+        return Source(self.form_id, self.when)
 
     @property
     def key(self) -> str:
@@ -152,14 +208,14 @@ class Check:
         return re.sub(r"\{(\w+)\}", lambda name: _text_of_literal(self.values[name[1]]) or "○", self.message)
 
 
-Reach = Literal["form", "across_forms"]
+Reach = Literal["form", "across_forms", "across_periods"]
 
 
 @dataclass(frozen=True)
 class Suite:
     """The checks on one form that have one reach, and the columns their wide row needs.
 
-    Checks within the form come first: only a partner form without errors of its own is held against another.
+    Checks within the form come first: only a partner without errors of its own is held against another.
     """
 
     form: Form
@@ -179,7 +235,8 @@ class Suite:
     @property
     def stated_rates(self) -> list[Column]:
         """Return the rates whose printed text and decimals the checks need."""
-        return list(dict.fromkeys(check.columns[0] for check in self.checks if check.rule_kind == "rate"))
+        kinds = ("rate", "stated_change")
+        return list(dict.fromkeys(check.columns[0] for check in self.checks if check.rule_kind in kinds))
 
     @property
     def wide_table(self) -> str:
@@ -187,9 +244,9 @@ class Suite:
         return f"wide__{self.form.form_id}"[:63]
 
     @property
-    def partner_forms(self) -> list[str]:
-        """Return the other forms that the suite looks at, for the same unit and period."""
-        return sorted({column.form_id for column in self.columns} - {self.form.form_id})
+    def partners(self) -> list[Source]:
+        """Return the other submissions of the same unit that the suite looks at."""
+        return sorted({column.source for column in self.columns} - {Source(self.form.form_id)})
 
     @property
     def sha256(self) -> str:
@@ -209,6 +266,9 @@ MESSAGES = {
     "equal_across_forms": "{left}（{stated}）与{right}（{expected}）应当一致。",
     "total_row": "{total}行的“{subject}”为 {stated}，所列 {count} 个单位相加为 {expected}，相差 {difference}。",
     "not_applicable": "“{subject}”不由{kind}填报，但填了 {stated}。",
+    "not_falling": "“{subject}”累计 {stated}，比{previous_period}的 {expected} 还少：请核对，或说明下降的原因。",
+    "accumulates": "“{subject}”累计 {stated}，{previous_period}累计 {before} 加本期 {single} 却为 {expected}，不符。",
+    "stated_change": "{subject}填报 {stated}，按本期 {value}、{base_period} {base} 计算应为 {expected}。",
 }
 
 
@@ -246,9 +306,12 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
 def column_name(column: Column, form_id: str, suffix: str = "") -> str:
     """Return the wide row's column for an indicator: its short id, or ``form__indicator`` where it is another form's.
 
+    That of another period carries which one behind it: ``indicator__previous``.
     Names beyond the database's 63 bytes are cut and made unique again by a digest.
     """
     name = column.indicator_id if column.form_id == form_id else f"{column.form_id}__{column.indicator_id}"
+    if column.when != "now":
+        name += f"__{column.when}"
     if len(name + suffix) > 63:
         name = f"{name[:40]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name + suffix
@@ -270,13 +333,14 @@ class _Compiler:
         repeated = {check.rule_id for check in checks if sum(other.rule_id == check.rule_id for other in checks) > 1}
         if repeated:
             raise CatalogError(f"{self.path}: rule_id {min(repeated)} is declared twice")
-        home = {self.form.form_id}
-        within = tuple(check for check in checks if {column.form_id for column in check.columns} == home)
-        across = tuple(check for check in checks if check not in within)
-        if within:
-            yield Suite(self.form, "form", within)
-        if across:
-            yield Suite(self.form, "across_forms", across)
+        for reach in get_args(Reach):
+            if of_reach := tuple(check for check in checks if self._reach(check) == reach):
+                yield Suite(self.form, reach, of_reach)
+
+    def _reach(self, check: Check) -> Reach:
+        if any(column.when != "now" for column in check.columns):
+            return "across_periods"
+        return "form" if {column.form_id for column in check.columns} == {self.form.form_id} else "across_forms"
 
     def _checks(self, rule: Rule) -> Iterator[Check]:
         match rule:
@@ -325,6 +389,12 @@ class _Compiler:
             case NotApplicable():
                 for column in self._resolve(rule.indicators):
                     yield self._not_applicable(rule, column)
+            case NotFalling():
+                yield from self._not_falling(rule)
+            case Accumulates():
+                yield from self._accumulates(rule)
+            case StatedChange():
+                yield self._stated_change(rule)
 
     def _amount_and_count(self, rule: AmountCount) -> Iterator[Check]:
         amount, count = self._resolve(rule.amount), self._resolve(rule.count)
@@ -421,6 +491,102 @@ class _Compiler:
             rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(rule.indicators) > 1 else rule.rule_id,
         )
 
+    def _not_falling(self, rule: NotFalling) -> Iterator[Check]:
+        wanted = self._cumulative(rule.indicators)
+        for column in wanted:
+            before = replace(column, when="previous")
+            yield self._check(
+                rule,
+                rule.kind,
+                (column, before),
+                f"opens_window or coalesce({self._column(column)} >= {self._column(before)}, true)",
+                self._shown(self._column(column)),
+                self._shown(self._column(before)),
+                {"subject": self._names([column]), "previous_period": "previous_period_name"},
+                rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(wanted) > 1 else rule.rule_id,
+            )
+
+    def _accumulates(self, rule: Accumulates) -> Iterator[Check]:
+        stated_both = self.form.counterparts
+        wanted = [column for column in self._cumulative(rule.indicators) if column.indicator_id in stated_both]
+        if not wanted or (rule.indicators != "all" and len(wanted) < len(rule.indicators)):
+            raise ValueError("indicators: expected cumulative flows that have a counterpart of the period alone")
+        for column in wanted:
+            single, before = Column(column.form_id, stated_both[column.indicator_id]), replace(column, when="previous")
+            names = (self._column(column), self._column(single), self._column(before))
+            cumulative, alone, earlier = names
+            yield self._check(
+                rule,
+                rule.kind,
+                (column, single, before),
+                f"case when opens_window then coalesce({cumulative} = {alone}, true)"
+                f" else coalesce({cumulative} = {earlier} + {alone}, true) end",
+                self._shown(cumulative),
+                self._shown(f"case when opens_window then {alone} else {earlier} + {alone} end"),
+                {
+                    "subject": self._names([column]),
+                    "previous_period": "case when opens_window then '起算日' else previous_period_name end",
+                    "before": self._shown(f"case when opens_window then 0 else {earlier} end"),
+                    "single": self._shown(alone),
+                },
+                rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(wanted) > 1 else rule.rule_id,
+                needs_partners=False,
+            )
+
+    def _stated_change(self, rule: StatedChange) -> Check:
+        (subject,), (column,) = self._resolve([rule.stated]), self._resolve([rule.of])
+        if {subject.form_id, column.form_id} != {self.form.form_id}:
+            raise ValueError(f"stated, of: expected indicators of form {self.form.form_id}")
+        now_known = replace(column, when=rule.against)
+        first_known = replace(column, when="previous_first" if rule.against == "previous" else "year_ago_first")
+        stated, value = self._column(subject), self._column(column)
+        decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
+        typed = _quote(column_name(subject, self.form.form_id, "__text"))
+
+        def change(base: str) -> str:
+            if rule.measured_in == "percent":
+                return f"(100 * ({value} - {base}) / nullif(abs({base}), 0))"
+            return f"({value} - {base})"
+
+        changes = [change(self._column(base)) for base in (now_known, first_known)]
+        right = " or ".join(
+            f"round({exact}, {decimals}) = {stated} or trunc({exact}, {decimals}) = {stated}" for exact in changes
+        )
+        unknown = " or ".join(f"{name} is null" for name in (stated, value, self._column(now_known), changes[0]))
+        return self._check(
+            rule,
+            rule.kind,
+            (subject, column, now_known, first_known),
+            f"{unknown} or coalesce({right}, false)",
+            typed,
+            f"coalesce(round({changes[0]}, {decimals})::text, '—')",
+            {
+                "subject": self._names([subject]),
+                "value": self._shown(value),
+                "base": self._shown(self._column(now_known)),
+                "base_period": f"{rule.against}_period_name",
+            },
+        )
+
+    def _cumulative(self, references: Literal["all"] | Sequence[str]) -> tuple[Column, ...]:
+        """Return the cumulative flows among the indicators named, or all the form has."""
+        flows = {
+            item.indicator_id
+            for item in self.form.indicators
+            if item.measure_kind == "flow" and self.form.figures_of(item) == "cumulative"
+        }
+        if references == "all":
+            return tuple(
+                Column(self.form.form_id, item.indicator_id)
+                for item in self.form.indicators
+                if item.indicator_id in flows
+            )
+        columns = self._resolve(references)
+        for column in columns:
+            if column.form_id != self.form.form_id or column.indicator_id not in flows:
+                raise ValueError(f"{column.key}: expected a cumulative flow of form {self.form.form_id}")
+        return columns
+
     def _check(
         self,
         rule: Rule,
@@ -434,6 +600,7 @@ class _Compiler:
         suffix: str = "",
         severity: Severity | None = None,
         rule_id: str | None = None,
+        needs_partners: bool = True,
     ) -> Check:
         message = MESSAGES[kind + suffix] if suffix or not rule.message else rule.message
         known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
@@ -447,7 +614,7 @@ class _Compiler:
             rule_kind=kind,
             severity=severity or rule.severity,
             columns=tuple(dict.fromkeys(columns)),
-            condition=f"not ({self._were_read(columns)}) or ({condition})",
+            condition=f"not ({self._were_read(columns, needs_partners)}) or ({condition})",
             stated=stated,
             expected=expected,
             message=message,
@@ -470,14 +637,18 @@ class _Compiler:
         added = " + ".join(f"coalesce({name}, 0)" for name in names)
         return f"(case when coalesce({', '.join(names)}) is not null then {added} end)"
 
-    def _were_read(self, columns: Sequence[Column]) -> str:
-        """Return a condition: every column's cell was read. A cell that was not is neither blank nor zero."""
-        home, by_form = self.form.form_id, {column.form_id: list[str]() for column in columns}
+    def _were_read(self, columns: Sequence[Column], needs_partners: bool) -> str:
+        """Return a condition: every column's cell was read. A cell that was not is neither blank nor zero.
+
+        Without ``needs_partners``, where there is no other submission its cells need not have been read either.
+        """
+        home, by_source = self.form.form_id, {column.source: list[str]() for column in columns}
         for column in columns:
-            by_form[column.form_id].append(_literal(column.key))
+            by_source[column.source].append(_literal(column.key))
         return " and ".join(
-            f"coalesce({_quote(column_name(Column(form_id, 'cells_read'), home))} @> array[{', '.join(keys)}], false)"
-            for form_id, keys in by_form.items()
+            f"coalesce({_quote(column_name(source.column('cells_read'), home))} @> array[{', '.join(keys)}],"
+            f" {'false' if needs_partners or source == Source(home) else 'true'})"
+            for source, keys in by_source.items()
         )
 
     def _names(self, columns: Sequence[Column]) -> str:

@@ -2,20 +2,22 @@
 
 from enforcement_reporting.warehouse.database import connect, engine, migrate
 from enforcement_reporting.warehouse.load import (
+    NOT_STORABLE,
     Delivery,
     FileOutcome,
+    Incoming,
     load_catalog_tables,
-    record_refused,
-    record_submissions,
+    record_files,
 )
 
 __all__ = [
+    "NOT_STORABLE",
     "Delivery",
     "FileOutcome",
+    "Incoming",
     "connect",
     "engine",
     "load_catalog_tables",
     "migrate",
-    "record_refused",
-    "record_submissions",
+    "record_files",
 ]

@@ -1,11 +1,12 @@
-"""What is written into the schemas catalog and intake. Rows go in by COPY, each file in one transaction."""
+"""What is written into the schemas catalog and intake. Rows go in by COPY, many files in one transaction."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import psycopg
@@ -44,118 +45,236 @@ def load_catalog_tables(connection: psycopg.Connection, catalog: Catalog) -> boo
         for table, columns, rows in _catalog_rows(catalog):
             connection.execute(sql.SQL("delete from {}").format(sql.Identifier("catalog", table)))
             _copy(connection, ("catalog", table), columns, rows)
+        connection.execute("analyze catalog.periods")  # the one table here that is large at once
         connection.execute("update catalog.state set catalog_sha256 = %s", [catalog.sha256])
         connection.execute("insert into intake.touched default values")  # names and numbers in the marts may change
     return True
 
 
-def _recorded(connection: psycopg.Connection, delivery: Delivery) -> tuple[int, FileOutcome] | None:
-    """Return how this very arrival was recorded before: by a run that was killed, or by one at work beside us."""
-    if delivery.landing_key is None:
-        return None
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 1))", [delivery.landing_key])
-    row = connection.execute(
-        "select file_id, outcome from intake.files where landing_key = %s and file_sha256 = %s",
-        [delivery.landing_key, delivery.file_sha256],
-    ).fetchone()
-    return (row[0], row[1]) if row else None
+@dataclass(frozen=True)
+class Incoming:
+    """A file to be recorded, with what was read in it; ``refused`` tells the clerk why nothing is taken from it."""
+
+    delivery: Delivery
+    read: ReadWorkbook
+    refused: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """Return about how many rows it comes to."""
+        read = self.read
+        placed = (read.file_findings, *read.sheet_findings.values(), *(item.findings for item in read.submissions))
+        return sum(map(len, placed)) + sum(len(item.observations) for item in read.submissions)
 
 
-def record_refused(
-    connection: psycopg.Connection,
-    delivery: Delivery,
-    reason: str,
-    findings: Sequence[ReadingFinding],
-    catalog: Catalog,
-) -> tuple[int, FileOutcome]:
-    """Record a file from which nothing could be taken, with the reason for the clerk; return its number and outcome."""
-    with connection.transaction():
-        if recorded := _recorded(connection, delivery):
-            return recorded
-        file_id = _insert_file(connection, delivery, "unreadable", reason)
-        placed = _placed_findings(ReadWorkbook(file_findings=list(findings)), (), catalog)
-        _copy_findings(connection, _numbered(file_id, placed))
-        connection.execute("insert into intake.touched default values")
-    return file_id, "unreadable"
+# What the database refuses because of what is in a file, however often it is tried.
+NOT_STORABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    UnicodeEncodeError,
+)
 
 
-def record_submissions(
-    connection: psycopg.Connection, delivery: Delivery, read: ReadWorkbook, catalog: Catalog
-) -> tuple[int, FileOutcome]:
-    """Record a workbook's submissions, observations and reading findings, all or nothing.
+def record_files(
+    connection: psycopg.Connection, files: Sequence[Incoming], catalog: Catalog
+) -> list[tuple[int, FileOutcome]]:
+    """Record files with their submissions, observations and reading findings, all of them or none.
 
-    Returns the file's number and its outcome. The same bytes taken in before change nothing but the list of files:
+    Returns each file's number and outcome. Bytes that were taken in before change nothing but the list of files:
     outcome ``duplicate``. Only what they hold beyond that time (a unit or a form the catalog did not know then) is
-    taken in now.
+    taken in now. An arrival that was recorded before, by a run that was killed or by one at work beside us, is not
+    recorded again: its former number and outcome are returned. All this holds within ``files`` too.
+
+    Files with one of the NOT_STORABLE errors in them leave nothing behind and raise it.
     """
+    authority_of = {form.form_id: form.authority_id for form in catalog.forms}
+    outcomes: list[tuple[int, FileOutcome]] = []
     with connection.transaction():
-        if recorded := _recorded(connection, delivery):
-            return recorded
-        # Two arrivals of the same bytes at the same moment: the second waits here and finds the first.
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [delivery.file_sha256])
-        taken = connection.execute(
-            "select file_id, file_name from intake.files where file_sha256 = %s and outcome = 'taken_in'",
-            [delivery.file_sha256],
-        ).fetchall()
-        identified = [(_submission_id(delivery.file_sha256, item), item) for item in read.submissions]
-        if taken:
-            rows = connection.execute(
-                "select submission_id from intake.submissions where file_id = any(%s)", [[row[0] for row in taken]]
-            )
-            known = {submission_id for (submission_id,) in rows}
-            identified = [(submission_id, item) for submission_id, item in identified if submission_id not in known]
-        if taken and not identified:
-            reason = f"与已收到的“{taken[0][1]}”内容完全相同，不重复采集。"
-            file_id = _insert_file(connection, delivery, "duplicate", reason)
-            connection.execute("insert into intake.touched default values")
-            return file_id, "duplicate"
-        submissions = [item for _, item in identified]
-        file_id = _insert_file(connection, delivery, "taken_in", None)
-        _record_periods(connection, submissions)
-        _copy_submissions(connection, file_id, delivery, identified)
-        _copy_observations(connection, identified)
-        _copy_findings(connection, _numbered(file_id, _placed_findings(read, identified, catalog)))
-        connection.cursor().executemany(
-            "insert into intake.touched (form_id, period_id) values (%s, %s)",
-            sorted({(item.form_id, item.period.period_id) for item in submissions}),
+        before = _recorded_before(connection, files)
+        # A number that is not used is lost, and nothing depends on their order.
+        numbers = connection.execute(
+            "select nextval(pg_get_serial_sequence('intake.files', 'file_id')) from generate_series(1, %s)",
+            [len(files)],
         )
-    return file_id, "taken_in"
+        batch = _Batch()
+        for file, (file_id,) in zip(files, numbers, strict=True):
+            delivery = file.delivery
+            arrival = (delivery.landing_key, delivery.file_sha256)
+            if arrival in before.arrivals:
+                outcomes.append(before.arrivals[arrival])
+                continue
+            outcome, reason = _settle(file, before, batch, file_id, authority_of)
+            batch.add_file(file_id, delivery, outcome, reason)
+            outcomes.append((file_id, outcome))
+            if delivery.landing_key is not None:
+                before.arrivals[arrival] = (file_id, outcome)
+        batch.copy(connection)
+    return outcomes
+
+
+def _settle(
+    file: Incoming, before: _Before, batch: _Batch, file_id: int, authority_of: Mapping[str, str]
+) -> tuple[FileOutcome, str | None]:
+    """Put what is new in a file into the batch; return its outcome, and the reason for it where nothing is taken."""
+    delivery, read = file.delivery, file.read
+    if file.refused is not None:
+        batch.add_findings(file_id, _placed_findings(ReadWorkbook(file_findings=read.file_findings), (), authority_of))
+        return "unreadable", file.refused
+    sha256 = delivery.file_sha256
+    identified = [(_submission_id(sha256, item), item) for item in read.submissions]
+    if sha256 in before.taken:
+        identified = [pair for pair in identified if pair[0] not in before.submissions]
+        if not identified:
+            return "duplicate", f"与已收到的“{before.taken[sha256]}”内容完全相同，不重复采集。"
+    before.taken.setdefault(sha256, delivery.file_name)
+    before.submissions.update(submission_id for submission_id, _ in identified)
+    batch.add_submissions(file_id, delivery, identified)
+    batch.add_findings(file_id, _placed_findings(read, identified, authority_of))
+    return "taken_in", None
 
 
 _Identified = Sequence[tuple[str, ReadSubmission]]
 _Place = tuple[str | None, str | None, str | None, str | None, str | None]  # submission … period of a finding
 
 
-def _copy_submissions(
-    connection: psycopg.Connection, file_id: int, delivery: Delivery, identified: _Identified
-) -> None:
-    columns = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id", "row_role", "sheet"), "text")
-    columns |= {"file_id": "int8", "file_sha256": "text", "policy": "text", "received_at": "timestamptz"}
-    from_file = (file_id, delivery.file_sha256, delivery.policy, delivery.received_at)
-    rows = (
-        (submission_id, item.unit_id, item.form_id, item.period.period_id, item.row_role, item.sheet, *from_file)
-        for submission_id, item in identified
-    )
-    _copy(connection, ("intake", "submissions"), columns, rows, columns.values())
+@dataclass
+class _Before:
+    """What was recorded before of the arrivals and of the bytes in a batch.
+
+    ``taken`` names, by sha256, the file from which bytes were taken in, and ``submissions`` what came out of them.
+    """
+
+    arrivals: dict[tuple[str | None, str], tuple[int, FileOutcome]] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+    submissions: set[str] = field(default_factory=set)
 
 
-def _copy_observations(connection: psycopg.Connection, identified: _Identified) -> None:
-    columns = {"stated_value": "numeric", "decimals": "int4"}
-    columns |= dict.fromkeys(("cell_state", "stated_text", "cell", "indicator_id"), "text")
-    columns |= dict.fromkeys(("unit_id", "submission_id", "sheet"), "text")
-    rows = (
-        (o.value, o.decimals, o.state, o.text or None, o.cell, o.indicator_id, item.unit_id, submission_id, item.sheet)
-        for submission_id, item in identified
-        for o in item.observations
-    )
-    _copy(connection, ("intake", "observations"), columns, rows, columns.values())
+def _recorded_before(connection: psycopg.Connection, files: Sequence[Incoming]) -> _Before:
+    """Return what was recorded before, having waited for whoever is recording some of the same bytes.
+
+    An arrival recorded twice is recorded with the same bytes, so that waiting for these is enough. Everybody asks for
+    the locks in the same order: nobody waits for somebody who waits for him.
+    """
+    before = _Before()
+    hashes = {file.delivery.file_sha256 for file in files} - {""}
+    locks = sorted(int.from_bytes(bytes.fromhex(sha256)[:8], signed=True) for sha256 in hashes)
+    connection.execute("select count(pg_advisory_xact_lock(number)) from unnest(%s::bigint[]) number", [locks])
+    rows = connection.execute(
+        "select file_id, file_sha256, file_name, landing_key, outcome from intake.files"
+        " where file_sha256 = any(%s) and (outcome = 'taken_in' or landing_key = any(%s))"
+        " order by received_at, file_name",
+        [list(hashes), [file.delivery.landing_key for file in files if file.delivery.landing_key is not None]],
+    ).fetchall()
+    for file_id, sha256, file_name, landing_key, outcome in rows:
+        if landing_key is not None:
+            before.arrivals[landing_key, sha256] = (file_id, outcome)
+        if outcome == "taken_in":
+            before.taken.setdefault(sha256, file_name)
+    if before.taken:
+        sources = [file_id for file_id, *_, outcome in rows if outcome == "taken_in"]
+        known = connection.execute(
+            "select submission_id from intake.submissions where file_id = any(%s)", [sources]
+        ).fetchall()
+        before.submissions.update(submission_id for (submission_id,) in known)
+    return before
+
+
+_TEXT, _BIGINT, _INSTANT = "text", "int8", "timestamptz"
+_FILES = {"file_id": _BIGINT, "file_sha256": _TEXT, "file_name": _TEXT, "landing_key": _TEXT, "size_bytes": _BIGINT}
+_FILES |= {"policy": _TEXT, "received_at": _INSTANT, "outcome": _TEXT, "reason": _TEXT}
+_SUBMISSIONS = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id", "row_role", "sheet"), _TEXT)
+_SUBMISSIONS |= {"file_id": _BIGINT, "file_sha256": _TEXT, "policy": _TEXT, "received_at": _INSTANT}
+_OBSERVATIONS = dict.fromkeys(("indicator_id", "cell_state"), _TEXT) | {"stated_value": "numeric"}
+_OBSERVATIONS |= {"stated_text": _TEXT, "decimals": "int4", "cell": _TEXT}
+_OBSERVATIONS |= dict.fromkeys(("unit_id", "submission_id", "sheet"), _TEXT)
+_FINDINGS = dict.fromkeys(("finding_id", "origin", "scope"), _TEXT) | {"file_id": _BIGINT}
+_FINDINGS |= dict.fromkeys(("submission_id", "authority_id", "form_id", "unit_id", "period_id"), _TEXT)
+_FINDINGS |= dict.fromkeys(
+    ("rule_id", "rule_kind", "severity", "cells", "sheet", "stated", "expected", "message"), _TEXT
+)
+_TOUCHED = dict.fromkeys(("form_id", "period_id", "unit_id"), _TEXT)
+
+
+class _Batch:
+    """The rows that a number of files come to, a table at a time."""
+
+    def __init__(self) -> None:
+        self._files: list[tuple[Any, ...]] = []
+        self._submissions: list[tuple[Any, ...]] = []
+        self._identified: list[tuple[str, ReadSubmission]] = []
+        self._findings: list[tuple[Any, ...]] = []
+
+    def add_file(self, file_id: int, delivery: Delivery, outcome: FileOutcome, reason: str | None) -> None:
+        d = delivery
+        received = (d.file_sha256, d.file_name, d.landing_key, d.size_bytes, d.policy, d.received_at)
+        self._files.append((file_id, *received, outcome, reason))
+
+    def add_submissions(self, file_id: int, delivery: Delivery, identified: _Identified) -> None:
+        from_file = (file_id, delivery.file_sha256, delivery.policy, delivery.received_at)
+        self._identified.extend(identified)
+        self._submissions.extend(
+            (submission_id, item.unit_id, item.form_id, item.period.period_id, item.row_role, item.sheet, *from_file)
+            for submission_id, item in identified
+        )
+
+    def add_findings(self, file_id: int, placed: Iterable[tuple[_Place, ReadingFinding]]) -> None:
+        """Add a file's reading findings, each with an id of its own."""
+        self._findings.extend(
+            (
+                hashlib.sha256(f"{file_id} {number}".encode()).hexdigest()[:20],
+                "reading",
+                finding.scope,
+                file_id,
+                *place,
+                f"reading.{finding.kind}",
+                finding.kind,
+                finding.severity.value,
+                finding.cells,
+                finding.sheet,
+                finding.stated,
+                finding.expected,
+                finding.message(),
+            )
+            for number, (place, finding) in enumerate(placed)
+        )
+
+    def copy(self, connection: psycopg.Connection) -> None:
+        """Write everything."""
+        tables = (
+            (("intake", "files"), _FILES, self._files),
+            (("intake", "submissions"), _SUBMISSIONS, self._submissions),
+            (("intake", "observations"), _OBSERVATIONS, self._observations()),
+            (("quality", "findings"), _FINDINGS, self._findings),
+            (("intake", "touched"), _TOUCHED, self._touched()),
+        )
+        if self._files:
+            for table, columns, rows in tables:
+                _copy(connection, table, columns, rows, columns.values())
+
+    def _observations(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of the observations; psycopg writes an int five times as fast as the same Decimal."""
+        is_whole = Decimal(1).same_quantum
+        for submission_id, item in self._identified:
+            owner = (item.unit_id, submission_id, item.sheet)
+            for o in item.observations:
+                value: Decimal | int | None = o.value
+                if value is not None and is_whole(value):
+                    value = int(value)
+                yield (o.indicator_id, o.state, value, o.text or None, o.decimals, o.cell, *owner)
+
+    def _touched(self) -> list[tuple[str | None, str | None, str | None]]:
+        """Return what the marts have to be built again for: the list of files, and the submissions' own."""
+        touched = {(item.form_id, item.period.period_id, item.unit_id) for _, item in self._identified}
+        taken_in = {row[6] for row in self._submissions}
+        files_only = any(row[0] not in taken_in for row in self._files)
+        return [*sorted(touched), *([(None, None, None)] if files_only else [])]
 
 
 def _placed_findings(
-    read: ReadWorkbook, identified: _Identified, catalog: Catalog
+    read: ReadWorkbook, identified: _Identified, authority_of: Mapping[str, str]
 ) -> Iterator[tuple[_Place, ReadingFinding]]:
     """Yield everything found while reading with what it is about: the file, a sheet of it, or a submission."""
-    authority_of = {form.form_id: form.authority_id for form in catalog.forms}
     for finding in read.file_findings:
         form_id = finding.form_id or None
         yield (None, authority_of.get(finding.form_id), form_id, None, finding.period_id or None), finding
@@ -176,71 +295,6 @@ def _submission_id(file_sha256: str, item: ReadSubmission) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:20]
 
 
-def _insert_file(connection: psycopg.Connection, delivery: Delivery, outcome: FileOutcome, reason: str | None) -> int:
-    row = connection.execute(
-        "insert into intake.files"
-        " (file_sha256, file_name, landing_key, size_bytes, policy, received_at, outcome, reason)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s) returning file_id",
-        [
-            delivery.file_sha256,
-            delivery.file_name,
-            delivery.landing_key,
-            delivery.size_bytes,
-            delivery.policy,
-            delivery.received_at,
-            outcome,
-            reason,
-        ],
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _record_periods(connection: psycopg.Connection, submissions: Sequence[ReadSubmission]) -> None:
-    periods = {(item.form_id, item.period) for item in submissions}
-    connection.cursor().executemany(
-        "insert into catalog.periods (form_id, period_id, starts_on, ends_on, accumulates_from, period_name)"
-        " values (%s, %s, %s, %s, %s, %s)"
-        " on conflict (form_id, period_id) do update set"
-        " starts_on = excluded.starts_on, ends_on = excluded.ends_on,"
-        " accumulates_from = excluded.accumulates_from, period_name = excluded.period_name",
-        [
-            (form_id, p.period_id, p.starts_on, p.ends_on, p.accumulates_from, p.name)
-            for form_id, p in sorted(periods, key=lambda pair: (pair[0], pair[1].period_id))
-        ],
-    )
-
-
-_FINDING_COLUMNS = (
-    *("finding_id", "origin", "scope", "file_id", "submission_id", "authority_id", "form_id", "unit_id", "period_id"),
-    *("rule_id", "rule_kind", "severity", "cells", "sheet", "stated", "expected", "message"),
-)
-
-
-def _numbered(file_id: int, placed: Iterable[tuple[_Place, ReadingFinding]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a file's reading findings, each with an id of its own."""
-    for number, (place, finding) in enumerate(placed):
-        yield (
-            hashlib.sha256(f"{file_id} {number}".encode()).hexdigest()[:20],
-            "reading",
-            finding.scope,
-            file_id,
-            *place,
-            f"reading.{finding.kind}",
-            finding.kind,
-            finding.severity.value,
-            finding.cells,
-            finding.sheet,
-            finding.stated,
-            finding.expected,
-            finding.message(),
-        )
-
-
-def _copy_findings(connection: psycopg.Connection, findings: Iterable[tuple[Any, ...]]) -> None:
-    _copy(connection, ("quality", "findings"), _FINDING_COLUMNS, findings)
-
-
 def _copy(
     connection: psycopg.Connection,
     table: tuple[str, str],
@@ -257,8 +311,9 @@ def _copy(
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         if types is not None:
             copy.set_types(list(types))
+        write_row = copy.write_row
         for row in rows:
-            copy.write_row(row)
+            write_row(row)
 
 
 def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
@@ -284,7 +339,7 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
         ),
         units,
     )
-    yield "unit_closure", ("unit_id", "group_id", "depth"), closure
+    yield "unit_closure", ("unit_id", "group_id", "depth", "is_counted"), closure
     yield (
         "forms",
         ("form_id", "authority_id", "form_title", "figures", "calendar_kind", "source", "sort_no"),
@@ -299,6 +354,31 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
         [(form.form_id, unit.unit_id) for form in catalog.forms for unit in catalog.expected_units(form)],
     )
     yield (
+        "periods",
+        (
+            *("form_id", "period_id", "period_name", "period_kind", "starts_on", "ends_on", "accumulates_from"),
+            *("sequence", "reported_as", "previous_period_id", "year_ago_period_id", "opens_window"),
+        ),
+        [
+            (
+                form.form_id,
+                period.period_id,
+                period.name,
+                period.kind.value,
+                period.starts_on,
+                period.ends_on,
+                period.accumulates_from,
+                period.sequence,
+                period.reported_as,
+                period.previous_period_id,
+                period.year_ago_period_id,
+                period.opens_window,
+            )
+            for form in catalog.forms
+            for period in form.calendar.calendar().periods()
+        ],
+    )
+    yield (
         "indicators",
         (
             "indicator_id",
@@ -307,6 +387,8 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
             "label_path",
             "unit_of_measure",
             "measure_kind",
+            "figures",
+            "counterpart_id",
             "counting_rule",
             "counting_rule_source",
             "sort_no",
@@ -319,6 +401,8 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
                 item.label_path,
                 item.unit_of_measure,
                 item.measure_kind,
+                form.figures_of(item),
+                f"{form.form_id}.{other}" if (other := form.counterparts.get(item.indicator_id)) else None,
                 item.counting_rule,
                 item.counting_rule_source,
                 number,
@@ -339,9 +423,15 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     )
     yield (
         "metrics",
-        ("metric_id", "form_id", "metric_name", "unit_of_measure", "scale", "decimals", "has_denominator", "sort_no"),
+        (
+            *("metric_id", "form_id", "metric_name", "unit_of_measure", "scale", "decimals"),
+            *("has_denominator", "against_schedule", "sort_no"),
+        ),
         [
-            (m.metric_id, m.form, m.name, m.unit_of_measure, m.scale, m.decimals, bool(m.denominator), number)
+            (
+                *(m.metric_id, m.form, m.name, m.unit_of_measure, m.scale, m.decimals),
+                *(bool(m.denominator), m.against_schedule, number),
+            )
             for number, m in enumerate(catalog.metrics)
         ],
     )
@@ -356,8 +446,8 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     )
     yield (
         "scoreboards",
-        ("scoreboard_id", "form_id", "scoreboard_name"),
-        [(board.scoreboard_id, board.form, board.name) for board in catalog.scoreboards],
+        ("scoreboard_id", "form_id", "scoreboard_name", "ties"),
+        [(board.scoreboard_id, board.form, board.name, board.ties) for board in catalog.scoreboards],
     )
     yield (
         "scoreboard_items",
@@ -368,8 +458,12 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
             "sort_no",
             "indicator_id",
             "metric_id",
+            "basis",
             "better",
+            "minimum_denominator",
+            "weight",
             "points_top",
+            "points_step",
             "points_bottom",
         ),
         [
@@ -380,8 +474,12 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
                 number,
                 ".".join(resolve(item.indicator, board.form)) if item.indicator else None,
                 item.metric,
+                item.basis,
                 item.better,
+                item.minimum_denominator,
+                item.weight,
                 item.points.top,
+                item.points.step,
                 item.points.bottom,
             )
             for board in catalog.scoreboards
@@ -401,29 +499,20 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
 
 
 def _unit_rows(catalog: Catalog) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return the rows of units, groups among them, and of what belongs to what."""
     units: list[tuple[Any, ...]] = []
-    closure: list[tuple[Any, ...]] = []
 
-    def walk(unit: Unit, authority_id: str, above: list[str]) -> None:
-        parent = above[-1] if above else None
-        units.append(
-            (
-                unit.unit_id,
-                authority_id,
-                unit.name,
-                unit.kind,
-                parent,
-                bool(unit.members),
-                len(units),
-                unit.valid_from,
-                unit.valid_to,
-            )
-        )
-        path = [*above, unit.unit_id]
-        closure.extend((unit.unit_id, group, depth) for depth, group in enumerate(reversed(path)))
+    def walk(unit: Unit, authority_id: str, parent: str | None) -> None:
+        in_force = (unit.valid_from, unit.valid_to)
+        is_group = bool(unit.members)
+        units.append((unit.unit_id, authority_id, unit.name, unit.kind, parent, is_group, len(units), *in_force))
         for member in unit.members:
-            walk(member, authority_id, path)
+            walk(member, authority_id, unit.unit_id)
 
     for authority in catalog.authorities:
-        walk(authority.units, authority.authority_id, [])
-    return units, closure
+        walk(authority.units, authority.authority_id, None)
+        for grouping in authority.groupings:
+            for group in grouping.groups:
+                row = (group.group_id, authority.authority_id, group.name, grouping.name)
+                units.append((*row, authority.units.unit_id, True, len(units), None, None))
+    return units, [row for authority in catalog.authorities for row in authority.members_by_group()]

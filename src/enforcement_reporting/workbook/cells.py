@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from enforcement_reporting.texts import MONEY
 
+Cell = str | int | float | bool | date | datetime | time | timedelta  # as read, '' where blank
 State = Literal["value", "zero", "blank", "not_applicable", "unreadable"]
 
 _LIMIT = Decimal(10) ** 18
@@ -35,8 +36,7 @@ _AS_TYPED: dict[int, str | None] = {
 }
 
 
-@dataclass(frozen=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A cell's state, and for a number its value in the wanted unit of measure and its printed decimals.
 
     ``decimals`` counts in the wanted unit of measure too: 12.5 万元 wanted in 元 is printed to the thousand, -3.
@@ -79,28 +79,33 @@ def parse_text(text: str, unit_of_measure: str, written_in: str, not_applicable:
             return UNREADABLE
         written_in = suffix
     digits = re.sub("[, ]", "", whole)
-    return parse_number(Decimal(f"{sign}{digits or '0'}{fraction}"), unit_of_measure, written_in)
+    number = Decimal(f"{sign}{digits or '0'}{fraction}")
+    return _converted(number, max(0, len(fraction) - 1), unit_of_measure, written_in)
 
 
-@lru_cache(maxsize=8192)
 def parse_stored(digits: str, unit_of_measure: str, written_in: str) -> Parsed:
     """Return what a cell says that holds a number and not a text, given its digits."""
-    return parse_number(Decimal(digits), unit_of_measure, written_in)
+    decimals = len(digits.partition(".")[2])
+    return _converted(Decimal(digits), decimals, unit_of_measure, written_in)
 
 
 def parse_number(number: Decimal, unit_of_measure: str, written_in: str) -> Parsed:
     """Return a number in the wanted unit of measure; its decimals are those it was written with."""
-    power = power_of_ten(written_in, unit_of_measure)
-    if power is None or not number.is_finite() or abs(number) >= _LIMIT:
-        return UNREADABLE
     exponent = number.as_tuple().exponent
-    decimals = max(0, -exponent) - power if isinstance(exponent, int) else 0
+    return _converted(number, max(0, -exponent) if isinstance(exponent, int) else 0, unit_of_measure, written_in)
+
+
+def _converted(number: Decimal, decimals: int, unit_of_measure: str, written_in: str) -> Parsed:
+    power = power_of_ten(written_in, unit_of_measure)
+    if power is None or not number.is_finite() or not -_LIMIT < number < _LIMIT:
+        return UNREADABLE
     if not number:
-        return Parsed("zero", Decimal(0), decimals)
-    number = number.scaleb(power, _EXACT)
-    if number == number.to_integral_value(context=_EXACT) and decimals <= 0:
+        return Parsed("zero", Decimal(0), decimals - power)
+    if power:
+        number = number.scaleb(power, _EXACT)
+    if decimals <= power and number == number.to_integral_value(context=_EXACT):
         number = number.quantize(Decimal(1), context=_EXACT)
-    return Parsed("value", number, decimals)
+    return Parsed("value", number, decimals - power)
 
 
 def power_of_ten(written_in: str, wanted: str) -> int | None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from enforcement_reporting.workbook.remembered import remembered
+
 # The formats that are known by number alone.
-_BUILT_IN = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
+_BUILT_IN = {0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
 _BUILT_IN |= {37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00"}
+
+# Of digits, signs and colour alone: nothing in it that could stand for a day or an hour.
+_SURELY_A_NUMBER = re.compile(r"General|@|(?:[0#?.,%;()+\-_ ]|\\[()\-+ ]|\[Red\])+")
 
 _DECORATION = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.')
 _FIXED = re.compile(r"[#,]*0+(?:\.(0+))?(%?)")
@@ -27,9 +33,22 @@ class NumberFormat:
         """Return a number as the sheet shows it, rounded half-up as spreadsheets do."""
         if not abs(number) < _TOO_LARGE_TO_SHOW:
             return None
-        exact = Decimal(f"{number:.15g}") * (100 if self.percent else 1)
+        exact = Decimal(f"{number or 0:.15g}") * (100 if self.percent else 1)
         shown = exact.quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP)
         return f"{shown:f}%" if self.percent else f"{shown:f}"
+
+
+class Styles(NamedTuple):
+    """The cell styles by their number.
+
+    ``shown`` are those whose format fixes the decimals, ``numeric`` those that surely show neither dates nor times.
+    """
+
+    shown: dict[int, NumberFormat]
+    numeric: frozenset[int]
+
+
+NO_STYLES = Styles({}, frozenset())
 
 
 def number_formats(styles: bytes) -> dict[int, NumberFormat]:
@@ -37,10 +56,16 @@ def number_formats(styles: bytes) -> dict[int, NumberFormat]:
 
     Formats that this module does not understand are left out: their numbers are read as they are stored.
     """
+    return read_styles(styles).shown
+
+
+@remembered(64)
+def read_styles(styles: bytes) -> Styles:
+    """Return what the styles part of a workbook says of numbers; of a broken one, nothing."""
     try:
         tree = ET.fromstring(styles)  # noqa: S314 (entities were refused)
     except (ET.ParseError, LookupError, ValueError):
-        return {}
+        return NO_STYLES
     codes = dict(_BUILT_IN)
     cell_styles: list[str] = []
     for section in tree:
@@ -49,11 +74,9 @@ def number_formats(styles: bytes) -> dict[int, NumberFormat]:
                 codes |= {_number(item.get("numFmtId")): item.get("formatCode", "") for item in section}
             case "cellXfs":
                 cell_styles = [item.get("numFmtId", "") for item in section]
-    found = {}
-    for style, format_id in enumerate(cell_styles):
-        if number_format := _parse(codes.get(_number(format_id), "")):
-            found[style] = number_format
-    return found
+    used = {style: codes.get(_number(format_id), "") for style, format_id in enumerate(cell_styles)}
+    shown = {style: number_format for style, code in used.items() if (number_format := _parse(code))}
+    return Styles(shown, frozenset(style for style, code in used.items() if _SURELY_A_NUMBER.fullmatch(code)))
 
 
 def _parse(code: str) -> NumberFormat | None:

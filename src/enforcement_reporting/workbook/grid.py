@@ -1,6 +1,7 @@
 """A workbook's sheets as grids of cells, with the sheet's own addresses.
 
-The cells come from a fast reader that allocates the whole rectangle from the first cell to the last and shows some
+A workbook written the way spreadsheet software usually writes them is read straight from its XML. Any other is read by
+a general reader that allocates the whole rectangle from the first cell to the last and shows some
 cells as blank that are not. Each sheet's XML is therefore searched first: for its extent, for formulas without a saved
 value, for error values, and for number formats that change what a number says.
 """
@@ -10,14 +11,14 @@ from __future__ import annotations
 import re
 from array import array
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from enforcement_reporting.workbook.formats import NumberFormat, number_formats
+from enforcement_reporting.workbook.addresses import column_letters, column_number
+from enforcement_reporting.workbook.cells import Cell
+from enforcement_reporting.workbook.formats import NumberFormat, read_styles
 from enforcement_reporting.workbook.package import (
     MAX_FILE_BYTES,
     Package,
@@ -26,13 +27,12 @@ from enforcement_reporting.workbook.package import (
     open_package,
     packed,
 )
+from enforcement_reporting.workbook.usual import usual_sheets
 
 MAX_CELLS = 500_000
 MAX_MERGED = 50_000
 MAX_TEXT_BYTES = 100_000_000  # of all cells together, each with its own copy of a shared text
 MAX_CELL_CHARACTERS = 2_000
-
-Cell = str | int | float | bool | date | datetime | time | timedelta
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -41,6 +41,7 @@ __all__ = [
     "OpenedWorkbook",
     "UnreadableWorkbook",
     "as_text",
+    "column_letters",
     "open_workbook",
     "read_grids",
 ]
@@ -53,6 +54,7 @@ class Grid:
     ``rows[r][c]`` is the cell in row ``top + r`` and column ``left + c``, counted from 0. ``spans`` maps the first
     cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
     that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
+    ``filled`` are the cells of each row that are not blank.
     """
 
     name: str
@@ -63,6 +65,11 @@ class Grid:
     without_value: frozenset[str] = frozenset()
     errors: dict[str, str] = field(default_factory=dict)
     formats: dict[str, NumberFormat] = field(default_factory=dict)
+    filled: list[list[Cell]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.filled:
+            self.filled = [[cell for cell in row if cell != ""] for row in self.rows]
 
     def address(self, row: int, column: int) -> str:
         """Return the cell's address as people know it, such as B7."""
@@ -71,7 +78,7 @@ class Grid:
     @property
     def is_empty(self) -> bool:
         """Return whether there is nothing at all on the sheet."""
-        return not any(cell != "" for row in self.rows for cell in row)
+        return not any(self.filled)
 
 
 @dataclass
@@ -95,7 +102,19 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     stays within a small multiple of the bounds whatever the bytes say.
     """
     package = open_package(content)
-    formats = number_formats(package.styles)
+    styles = read_styles(package.styles)
+    usual = usual_sheets([sheet.xml for sheet in package.sheets], package.shared_strings, styles, MAX_CELLS)
+    if usual is not None:
+        grids = [
+            Grid(sheet.name, rows, top, left, spans, formats=formats, filled=filled)
+            for sheet, (rows, top, left, spans, formats, filled) in zip(package.sheets, usual, strict=True)
+        ]
+        return OpenedWorkbook(grids, package.hidden, package.has_macros)
+    return _open_unusual(package, styles.shown)
+
+
+def _open_unusual(package: Package, formats: dict[int, NumberFormat]) -> OpenedWorkbook:
+    """Return what there is to read in a workbook however it is written."""
     scans: list[_Scan] = []
     for sheet in package.sheets:
         scans.append(_Scan(sheet, formats))
@@ -138,9 +157,9 @@ _KNOWN_ERRORS = frozenset((b"#DIV/0!", b"#N/A", b"#NAME?", b"#NULL!", b"#NUM!", 
 
 
 class _Scan:
-    """What a sheet's XML says that the fast reader does not, and how many cells that reader will allocate.
+    """What a sheet's XML says that the general reader does not, and how many cells that reader will allocate.
 
-    In the sheet, error values that the fast reader does not know (#SPILL!) are replaced by one that it knows. Cells
+    In the sheet, error values that the general reader does not know (#SPILL!) are replaced by one that it knows. Cells
     that carry nothing but a style count for nothing: the reader skips them.
     """
 
@@ -169,7 +188,7 @@ class _Scan:
                 continue
             cells += 1
             if letters:
-                column = _column_number(letters)
+                column = column_number(letters.decode("ascii"))
             elif digits:
                 raise _abnormal(sheet, f"a cell at {digits!r}")
             else:
@@ -219,15 +238,6 @@ def _address(sheet: Sheet, address: bytes) -> tuple[bytes, bytes]:
     if match is None:
         raise _abnormal(sheet, f"an address {address!r}")
     return match[1], match[2]
-
-
-@lru_cache(maxsize=1024)
-def _column_number(letters: bytes) -> int:
-    """Return the number of a column counted from 1."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
 
 
 def _too_large(sheet: Sheet, scan: _Scan) -> UnreadableWorkbook:
@@ -292,14 +302,3 @@ def as_text(cell: Cell) -> str:
         digits = f"{cell:.15g}"
         return f"{Decimal(digits):f}" if "e" in digits else digits
     return str(cell)
-
-
-@lru_cache(maxsize=1024)
-def column_letters(index: int) -> str:
-    """Return the letters of a column counted from 0: A, B, …, Z, AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, remainder = divmod(index - 1, 26)
-        letters = chr(65 + remainder) + letters
-    return letters

@@ -81,7 +81,7 @@ class HeaderFinder:
             for length in range(1, len(path))
         )
         components = {label for paths in self._paths.values() for path in paths for label in path}
-        self._labels = components | set(self._by_key) | self.unit_labels | self._ignored
+        self._labels = components | set(self._by_key) | self.unit_labels | self._ignored | units_of_measure
         self.lowest_labels = {
             (key, indicator_id)
             for indicator_id, paths in self._paths.items()
@@ -146,16 +146,24 @@ class HeaderFinder:
         _, first, last = next(run for run in runs if run[0] > enough)
         return first, _with_blank_rows(grid, first, last)
 
+    @property
+    def labels(self) -> set[str]:
+        """Return every text, as split_unit and as joined returns it, that counts as a label in a header row."""
+        return self._labels
+
+    def _is_label(self, label: str) -> bool:
+        return label in self._labels or joined([label]) in self._by_key
+
     def _hits(self, grid: Grid, row: int) -> int:
         """Return how many cells of a row are labels of the form, or 0 where most are not."""
-        filled = hits = 0
-        for cell in grid.rows[row]:
-            if cell != "":
-                filled += 1
-                if isinstance(cell, str):
-                    label, _ = split_unit(as_text(cell), self._units_of_measure)
-                    hits += label in self._labels or label in self._units_of_measure or joined([label]) in self._by_key
-        if 2 * hits < filled or (hits and money_stated(row_texts(grid.rows[row]))):  # 单位： | 元 is said of the table
+        filled = [cell for cell in grid.rows[row] if cell != ""]
+        hits = sum(
+            self._is_label(split_unit(as_text(cell), self._units_of_measure)[0])
+            for cell in filled
+            if isinstance(cell, str)
+        )
+        # 单位： | 元 is said of the table
+        if 2 * hits < len(filled) or (hits and money_stated(row_texts(grid.rows[row]))):
             return 0
         return hits
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from enforcement_reporting.catalog import Unit
 from enforcement_reporting.texts import plain
-from enforcement_reporting.workbook.grid import Cell, as_text
+from enforcement_reporting.workbook.grid import MAX_CELL_CHARACTERS, Cell, as_text
 
 _REPORTING_UNIT = re.compile(
     r"(?:(?P<sure>(?:填报|填表|报送|上报|报告|编报|编制)(?:单位|部门|地区)|单位名称)|^\s*单位)\s*"
@@ -28,12 +29,20 @@ def row_texts(row: Sequence[Cell]) -> list[str]:
     filled = [cell for cell in row if cell != ""]
     texts = []
     for position, cell in enumerate(filled):
-        if isinstance(cell, str) and cell.strip():
-            text = as_text(cell)
-            if text.rstrip().endswith((":", "：")) and position + 1 < len(filled):
+        if isinstance(cell, str):
+            text, is_open = _as_line(cell) if len(cell) <= MAX_CELL_CHARACTERS else _as_line.__wrapped__(cell)
+            if is_open and position + 1 < len(filled):
                 text += as_text(filled[position + 1])
-            texts.append(text)
+            if text:
+                texts.append(text)
     return texts
+
+
+@lru_cache(maxsize=4096)
+def _as_line(cell: str) -> tuple[str, bool]:
+    """Return a cell's text, or nothing where it is white space, and whether what follows belongs to it."""
+    text = as_text(cell) if cell.strip() else ""
+    return text, text.rstrip().endswith((":", "："))
 
 
 def unit_lines(texts: Iterable[str], known: Mapping[str, Unit]) -> tuple[list[Unit], list[str]]:
@@ -41,13 +50,20 @@ def unit_lines(texts: Iterable[str], known: Mapping[str, Unit]) -> tuple[list[Un
     units: dict[str, Unit] = {}
     strangers = []
     for text in texts:
-        if match := _REPORTING_UNIT.search(text):
-            name = _NEXT_LABEL.split(match["name"])[0]
+        if line := _unit_line(text):
+            name, is_sure = line
             if unit := _unit_at_start(name, known):
                 units[unit.unit_id] = unit
-            elif match["sure"] and name.strip(" _＿\n"):
+            elif is_sure and name.strip(" _＿\n"):
                 strangers.append(" ".join(name.split()))
     return list(units.values()), strangers
+
+
+@lru_cache(maxsize=4096)
+def _unit_line(text: str) -> tuple[str, bool] | None:
+    """Return what a line says after 填报单位：, and whether it can be nothing but a unit's name."""
+    match = _REPORTING_UNIT.search(text)
+    return (_NEXT_LABEL.split(match["name"])[0], bool(match["sure"])) if match else None
 
 
 def _unit_at_start(text: str, known: Mapping[str, Unit]) -> Unit | None:
@@ -75,10 +91,14 @@ def units_mentioned(texts: Iterable[str], known: Mapping[str, Unit]) -> list[Uni
 
 def money_stated(texts: Iterable[str]) -> list[str]:
     """Return the units of money that lines such as （单位：家、万元） name; 单位：河口镇 names none."""
-    found: dict[str, None] = {}
-    for text in texts:
-        for line in _MEASURED_IN.finditer(unicodedata.normalize("NFKC", text)):
-            for word in re.split(r"[、,;/(|\s和及与]+", line["units"]):
-                if match := _MONEY.fullmatch(word):
-                    found[match["unit"]] = None
-    return list(found)
+    return list(dict.fromkeys(unit for text in texts for unit in _money_in(text)))
+
+
+@lru_cache(maxsize=4096)
+def _money_in(text: str) -> tuple[str, ...]:
+    return tuple(
+        match["unit"]
+        for line in _MEASURED_IN.finditer(unicodedata.normalize("NFKC", text))
+        for word in re.split(r"[、,;/(|\s和及与]+", line["units"])
+        if (match := _MONEY.fullmatch(word))
+    )

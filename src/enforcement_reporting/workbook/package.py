@@ -1,8 +1,8 @@
 """The parts of an .xlsx file, taken out of a zip that nobody vouches for, within fixed bounds.
 
 A workbook is hostile until it is read. Only the parts that hold sheets, texts and number formats are taken, found as
-the file's own relationships say; they are inflated here, counted, and packed anew for the fast reader, so that what
-was checked is what is read.
+the file's own relationships say; they are inflated here and counted, and read from here or packed anew for the general
+reader, so that what was checked is what is read.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ import io
 import posixpath
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree import ElementTree as ET
+
+from enforcement_reporting.workbook.container import Container
+from enforcement_reporting.workbook.remembered import remembered
 
 MAX_FILE_BYTES = 30_000_000
 MAX_INFLATED_BYTES = 40_000_000
@@ -62,38 +67,33 @@ def open_package(content: bytes) -> Package:
 
     Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or damaged, or exceed the bounds.
     """
-    with _open_zip(content) as archive:
-        parts = _Parts(archive)
-        workbook_path = _workbook_path(parts)
-        workbook = parts.tree(workbook_path)
-        folder, file = posixpath.split(workbook_path)
-        relations = parts.relations(f"{folder}/_rels/{file}.rels", folder)
-        listed = [element for element in workbook.iter() if _local(element.tag) == "sheet"]
-        if len(listed) > MAX_SHEETS:
-            raise UnreadableWorkbook(
-                f"工作簿有 {len(listed)} 张工作表，超过 {MAX_SHEETS} 张的上限。请只保留填报的工作表。",
-                f"{len(listed)} sheets, at most {MAX_SHEETS} are read",
-            )
-        shared_strings, styles = b"", b""
-        for kind, path in relations.values():
-            if kind == "sharedStrings" and not shared_strings:
-                shared_strings = parts.xml(path)
-            elif kind == "styles" and not styles:
-                styles = parts.xml(path, MAX_STRUCTURE_BYTES)
-        sheets, hidden = [], []
-        for element in listed:
-            name = element.get("name", "")
-            relation_id = next((value for key, value in element.items() if _local(key) == "id"), "")
-            kind, path = relations.get(relation_id, ("", ""))
-            if not kind:
-                raise UnreadableWorkbook(_DAMAGED, f"sheet {name}: no relationship {relation_id!r}")
-            if kind != "worksheet":
-                continue  # charts, dialogs and macro sheets hold no table
-            if element.get("state", "visible") != "visible":
-                hidden.append(name)
-            else:
-                sheets.append(Sheet(name, parts.xml(path)))
-        return Package(sheets, hidden, shared_strings, styles, parts.has_macros)
+    parts = _Parts(content)
+    workbook_path, listed = _workbook(parts)
+    folder, file = posixpath.split(workbook_path)
+    relations = parts.relations(f"{folder}/_rels/{file}.rels", folder)
+    if len(listed) > MAX_SHEETS:
+        raise UnreadableWorkbook(
+            f"工作簿有 {len(listed)} 张工作表，超过 {MAX_SHEETS} 张的上限。请只保留填报的工作表。",
+            f"{len(listed)} sheets, at most {MAX_SHEETS} are read",
+        )
+    shared_strings, styles = b"", b""
+    for kind, path in relations.values():
+        if kind == "sharedStrings" and not shared_strings:
+            shared_strings = parts.xml(path)
+        elif kind == "styles" and not styles:
+            styles = parts.xml(path, MAX_STRUCTURE_BYTES)
+    sheets, hidden = [], []
+    for name, relation_id, state in listed:
+        kind, path = relations.get(relation_id, ("", ""))
+        if not kind:
+            raise UnreadableWorkbook(_DAMAGED, f"sheet {name}: no relationship {relation_id!r}")
+        if kind != "worksheet":
+            continue  # charts, dialogs and macro sheets hold no table
+        if state != "visible":
+            hidden.append(name)
+        else:
+            sheets.append(Sheet(name, parts.xml(path)))
+    return Package(sheets, hidden, shared_strings, styles, parts.has_macros)
 
 
 def packed(package: Package) -> io.BytesIO:
@@ -131,7 +131,81 @@ def packed(package: Package) -> io.BytesIO:
     return buffer
 
 
-def _open_zip(content: bytes) -> zipfile.ZipFile:
+class _Parts:
+    """The files in the zip by name, whose upper and lower case are the same to spreadsheet software."""
+
+    def __init__(self, content: bytes) -> None:
+        _refuse_at_sight(content)
+        self._content = content
+        self._room = MAX_INFLATED_BYTES
+        self._container = Container.open(content)
+        names = self._container.names if self._container else self._archive.namelist()
+        self._names = {name.lower(): name for name in names}
+        if len(self._names) < len(names):
+            twice = next(name for name, count in Counter(map(str.lower, names)).items() if count > 1)
+            raise UnreadableWorkbook(_ABNORMAL, f"part {twice} is there twice")
+        self.has_macros = any(name.endswith("vbaproject.bin") for name in self._names)
+
+    def __contains__(self, path: str) -> bool:
+        return path.lower() in self._names
+
+    def xml(self, path: str, limit: int = MAX_INFLATED_BYTES) -> bytes:
+        """Return a part's XML, in UTF-8 and free of entities, inflating no more than there is room for."""
+        name = self._names.get(path.lower())
+        if name is None:
+            raise UnreadableWorkbook(_DAMAGED, f"part {path} is missing")
+        room = min(limit, self._room)
+        xml = None
+        if self._container:
+            xml = self._container.read(name, room, is_structure=limit == MAX_STRUCTURE_BYTES)
+        if xml is None:
+            xml = self._read(name, path, room)
+        if len(xml) > room:
+            raise UnreadableWorkbook(
+                f"文件解压后超过 {MAX_INFLATED_BYTES // 1_000_000} MB，拒绝读取。请删去多余的行列后再报。",
+                f"part {path} inflates beyond {room} bytes",
+            )
+        self._room -= len(xml)
+        if b"\0" in xml[:4] or xml.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise UnreadableWorkbook(_ABNORMAL, f"part {path} is not in UTF-8")
+        if b"!" in xml and (b"<!DOCTYPE" in xml or b"<!ENTITY" in xml):  # looking for one byte is ten times faster
+            raise UnreadableWorkbook(_ABNORMAL, f"part {path} declares XML entities")
+        return xml
+
+    def _read(self, name: str, path: str, room: int) -> bytes:
+        """Return a part, or one byte more of it than there is room for, however the zip is laid out."""
+        part = self._archive.getinfo(name)
+        if part.flag_bits & 1:
+            raise UnreadableWorkbook("文件已加密，无法读取。请取消密码后再报。", f"part {path} is encrypted")
+        if part.compress_type not in _METHODS:
+            raise UnreadableWorkbook(_ABNORMAL, f"part {path} is compressed by method {part.compress_type}")
+        try:
+            with self._archive.open(part) as stream:
+                return stream.read(room + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+            raise UnreadableWorkbook(_DAMAGED, f"part {path}: {error}") from None
+
+    @cached_property
+    def _archive(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(io.BytesIO(self._content))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+            hint = "文件不完整" if self._content.startswith(b"PK") else "文件不是 Excel 工作簿"
+            raise UnreadableWorkbook(
+                f"{hint}，无法读取。请用表格软件打开并另存为 .xlsx 后再报。", f"not a zip: {error}"
+            ) from None
+
+    def relations(self, path: str, folder: str) -> dict[str, tuple[str, str]]:
+        """Return (kind, path of the target) by id; targets outside the file are left out."""
+        return _relations(self.xml(path, MAX_STRUCTURE_BYTES), path, folder)
+
+    def root(self, path: str) -> tuple[str, list[tuple[str, str, str]]]:
+        """Return the kind of the document in a part, and its sheets as (name, id of the relationship, state)."""
+        return _root(self.xml(path, MAX_STRUCTURE_BYTES), path)
+
+
+def _refuse_at_sight(content: bytes) -> None:
+    """Refuse what need not be opened to be known as no workbook."""
     if not content:
         raise UnreadableWorkbook("文件是空的（0 字节）。", "empty file")
     if len(content) > MAX_FILE_BYTES:
@@ -147,89 +221,55 @@ def _open_zip(content: bytes) -> zipfile.ZipFile:
     entries = content.count(_CENTRAL_ENTRY)
     if entries > MAX_PARTS:
         raise UnreadableWorkbook(_ABNORMAL, f"about {entries} parts, at most {MAX_PARTS}")
-    try:
-        return zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        hint = "文件不完整" if content.startswith(b"PK") else "文件不是 Excel 工作簿"
-        raise UnreadableWorkbook(
-            f"{hint}，无法读取。请用表格软件打开并另存为 .xlsx 后再报。", f"not a zip: {error}"
-        ) from None
 
 
-class _Parts:
-    """The files in the zip by name, whose upper and lower case are the same to spreadsheet software."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self._room = MAX_INFLATED_BYTES
-        self._by_name: dict[str, zipfile.ZipInfo] = {}
-        for part in archive.infolist():
-            name = part.filename.lower()
-            if name in self._by_name:
-                raise UnreadableWorkbook(_ABNORMAL, f"part {part.filename} is there twice")
-            self._by_name[name] = part
-        self.has_macros = any(name.endswith("vbaproject.bin") for name in self._by_name)
-
-    def __contains__(self, path: str) -> bool:
-        return path.lower() in self._by_name
-
-    def xml(self, path: str, limit: int = MAX_INFLATED_BYTES) -> bytes:
-        """Return a part's XML, in UTF-8 and free of entities, inflating no more than there is room for."""
-        part = self._by_name.get(path.lower())
-        if part is None:
-            raise UnreadableWorkbook(_DAMAGED, f"part {path} is missing")
-        if part.flag_bits & 1:
-            raise UnreadableWorkbook("文件已加密，无法读取。请取消密码后再报。", f"part {path} is encrypted")
-        if part.compress_type not in _METHODS:
-            raise UnreadableWorkbook(_ABNORMAL, f"part {path} is compressed by method {part.compress_type}")
-        room = min(limit, self._room)
-        try:
-            with self._archive.open(part) as stream:
-                xml = stream.read(room + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-            raise UnreadableWorkbook(_DAMAGED, f"part {path}: {error}") from None
-        if len(xml) > room:
-            raise UnreadableWorkbook(
-                f"文件解压后超过 {MAX_INFLATED_BYTES // 1_000_000} MB，拒绝读取。请删去多余的行列后再报。",
-                f"part {path} inflates beyond {room} bytes",
-            )
-        self._room -= len(xml)
-        if b"\0" in xml[:4] or xml.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UnreadableWorkbook(_ABNORMAL, f"part {path} is not in UTF-8")
-        if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
-            raise UnreadableWorkbook(_ABNORMAL, f"part {path} declares XML entities")
-        return xml
-
-    def tree(self, path: str) -> ET.Element:
-        """Return a small part as a tree."""
-        try:
-            return ET.fromstring(self.xml(path, MAX_STRUCTURE_BYTES))  # noqa: S314 (entities were refused)
-        except (ET.ParseError, LookupError, ValueError) as error:
-            raise UnreadableWorkbook(_DAMAGED, f"part {path}: {error}") from None
-
-    def relations(self, path: str, folder: str) -> dict[str, tuple[str, str]]:
-        """Return (kind, path of the target) by id; targets outside the file are left out."""
-        return {
-            relation.get("Id", ""): (
-                relation.get("Type", "").rpartition("/")[2],
-                posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/"),
-            )
-            for relation in self.tree(path)
-            if relation.get("TargetMode") != "External"
-        }
-
-
-def _workbook_path(parts: _Parts) -> str:
+def _workbook(parts: _Parts) -> tuple[str, list[tuple[str, str, str]]]:
+    """Return where the workbook part is, and the sheets that it lists."""
     if "_rels/.rels" in parts:
         for kind, path in parts.relations("_rels/.rels", "").values():
             if kind == "officeDocument" and path in parts:
-                tag = _local(parts.tree(path).tag)
+                tag, listed = parts.root(path)
                 if tag != "workbook":
                     raise UnreadableWorkbook(_NO_WORKBOOK, f"a document of kind {tag}, no workbook")
-                return path
+                return path, listed
     if "xl/workbook.xml" not in parts:
         raise UnreadableWorkbook(_NO_WORKBOOK, "a zip without a workbook part")
-    return "xl/workbook.xml"
+    return "xl/workbook.xml", parts.root("xl/workbook.xml")[1]
+
+
+@remembered(256)
+def _relations(xml: bytes, path: str, folder: str) -> dict[str, tuple[str, str]]:
+    return {
+        relation.get("Id", ""): (
+            relation.get("Type", "").rpartition("/")[2],
+            posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/"),
+        )
+        for relation in _tree(xml, path)
+        if relation.get("TargetMode") != "External"
+    }
+
+
+@remembered(256)
+def _root(xml: bytes, path: str) -> tuple[str, list[tuple[str, str, str]]]:
+    tree = _tree(xml, path)
+    listed = [
+        (
+            element.get("name", ""),
+            next((value for key, value in element.items() if _local(key) == "id"), ""),
+            element.get("state", "visible"),
+        )
+        for element in tree.iter()
+        if _local(element.tag) == "sheet"
+    ]
+    return _local(tree.tag), listed
+
+
+def _tree(xml: bytes, path: str) -> ET.Element:
+    """Return a small part as a tree."""
+    try:
+        return ET.fromstring(xml)  # noqa: S314 (entities were refused)
+    except (ET.ParseError, LookupError, ValueError) as error:
+        raise UnreadableWorkbook(_DAMAGED, f"part {path}: {error}") from None
 
 
 def _local(tag: str) -> str:

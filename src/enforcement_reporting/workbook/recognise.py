@@ -14,23 +14,29 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property, lru_cache, partial
+from typing import Any, NamedTuple
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
-from enforcement_reporting.periods import Period, Recognition, speaks_of_time
+from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recognition, speaks_of_time
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
-from enforcement_reporting.workbook.cells import (
-    BLANK,
-    UNREADABLE,
-    Parsed,
-    State,
-    parse_stored,
-    parse_text,
-    power_of_ten,
-)
-from enforcement_reporting.workbook.grid import Cell, Grid, as_text, open_workbook
-from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder
+from enforcement_reporting.workbook.addresses import column_letters
+from enforcement_reporting.workbook.cells import Cell, State, parse_text, power_of_ten
+from enforcement_reporting.workbook.grid import Grid, as_text, open_workbook
+from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder, Place
 from enforcement_reporting.workbook.labels import money_stated, row_texts, unit_lines, units_mentioned
+from enforcement_reporting.workbook.measures import (
+    BLANK_CELL,
+    Measure,
+    Reading,
+    measure_of,
+    read_number,
+    read_stored,
+    read_typed,
+    unreadable,
+)
+from enforcement_reporting.workbook.remembered import LONGEST
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
@@ -40,14 +46,14 @@ TOP_ROWS, END_ROWS = 250, 50
 
 # A note below a table may speak of any form and any period.
 _NOTE = re.compile(r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明)")
-# Units in which things are measured and not counted: money, shares, ratios (件/人), lengths, weights, times, 万人.
-_MEASURED = re.compile(
-    r"[元%‰/]|倍|[十百千万亿]\S|吨|克|公斤|斤$|米|公里|里$|亩|公顷|升|小时|学时|课时|分钟|[天日月年]$|度$|分$|百分点"
-)
+_MOST_PLANS = 16
+_LONGEST_LINE = 2_000  # characters in a row whose cells are remembered together
+# Rows as they stand in a skeleton.
+_BLANK_ROW: tuple[Cell, ...] = ("",)
+_OTHER_ROW: tuple[Cell, ...] = (0.0,)  # a number is no label
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One indicator of one submission: the text as typed, its cell, and the exact number in it if there is one."""
 
     indicator_id: str
@@ -56,6 +62,9 @@ class Observation:
     text: str
     decimals: int | None
     cell: str
+
+
+_observation: Callable[[tuple[Any, ...]], Observation] = partial(tuple.__new__, Observation)  # in C throughout
 
 
 @dataclass
@@ -80,17 +89,40 @@ class ReadWorkbook:
     sheet_findings: dict[tuple[str, str], list[ReadingFinding]] = field(default_factory=lambda: defaultdict(list))
 
 
-@dataclass
+class _Line(NamedTuple):
+    """What the cells of a row say, wherever the row stands.
+
+    Its texts, those of them that speak of time, the forms whose titles are in them, and the cells that are labels of
+    a form or part of one.
+    """
+
+    texts: tuple[str, ...]
+    dated: tuple[str, ...]
+    titles: frozenset[int]
+    labels: tuple[str, ...]
+
+
+_SILENT = _Line((), (), frozenset(), ())
+
+
 class _Sheet:
-    """A sheet with the texts on it, and what is needed of the workbook around it."""
+    """A sheet with what its rows say, and what is needed of the workbook around it."""
 
-    grid: Grid
-    texts: list[str]
-    workbook: _Workbook
+    def __init__(self, grid: Grid, workbook: _Workbook, read_line: Callable[[Sequence[Cell]], _Line]) -> None:
+        self.grid, self.name, self.workbook = grid, grid.name, workbook
+        self.lines = list(map(read_line, grid.filled))
+        self.outer_rows = _outer(range(len(grid.rows)))
+        self.texts = self.texts_in(self.outer_rows)
 
-    @property
-    def name(self) -> str:
-        return self.grid.name
+    def texts_in(self, rows: Iterable[int]) -> list[str]:
+        """Return the texts in some rows."""
+        lines = self.lines
+        return [text for row in rows for text in lines[row].texts]
+
+    def dated_in(self, rows: Iterable[int]) -> list[str]:
+        """Return the texts in some rows that speak of time."""
+        lines = self.lines
+        return [text for row in rows for text in lines[row].dated]
 
 
 @dataclass
@@ -98,6 +130,7 @@ class _Workbook:
     """What is known of the whole workbook: the texts on all its sheets, and those of them that speak of time."""
 
     file_name: str
+    is_named_by_time: bool
     texts: list[str] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
 
@@ -115,17 +148,117 @@ class _Break:
     foreign: bool = False
 
 
+class _Skeleton(NamedTuple):
+    """What a sheet's forms and headers depend on.
+
+    Of a row that can be no header row, that is one in which less than half is labels, only the labels count.
+    """
+
+    rows: tuple[tuple[Cell, ...], ...]
+    types: tuple[tuple[type, ...], ...]  # 1.0 and True are equal
+    spans: tuple[tuple[Place, Place], ...]
+
+
+class _Fault(NamedTuple):
+    """Something wrong with a header, where it stands: no places mean the header as a whole."""
+
+    kind: str
+    places: tuple[Place, ...]
+    stated: str = ""
+    expected: str = ""
+    indicator: str = ""
+
+
+@dataclass
+class _Plan:
+    """How the rows under a header are read, and what is wrong with the header.
+
+    The lists run in step: the indicators that have a column, where it stands, and how its figures are read.
+    """
+
+    faults: list[_Fault] = field(default_factory=list)
+    indicators: list[Indicator] = field(default_factory=list)
+    indicator_ids: list[str] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+    letters: list[str] = field(default_factory=list)
+    measures: list[Measure] = field(default_factory=list)
+    numbers: list[Measure] = field(default_factory=list)
+
+    def cells(self, row: list[Cell]) -> list[Cell]:
+        """Return the cells in the columns of a row, that are blank beyond its end."""
+        try:
+            return [row[column] for column in self.columns]
+        except IndexError:
+            return [row[column] if column < len(row) else "" for column in self.columns]
+
+
 @dataclass
 class _Match:
-    """A form matched to a sheet."""
+    """A form matched to a sheet, or to all sheets of the same skeleton."""
 
     finder: HeaderFinder
     header: Header
     titled: bool
+    _plans: dict[tuple[int, tuple[str, ...]], _Plan] = field(default_factory=dict)
 
     @property
     def form(self) -> Form:
         return self.finder.form
+
+    @cached_property
+    def value_columns(self) -> list[int]:
+        return [column.index for column in self.header.by_indicator.values()]
+
+    @cached_property
+    def by_place(self) -> list[int]:
+        return sorted(self.value_columns)
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        return frozenset(self.form.not_applicable_marks)
+
+    @cached_property
+    def total_labels(self) -> frozenset[str]:
+        return frozenset(map(plain, self.form.total_row.labels)) if self.form.total_row else frozenset()
+
+    def plan(self, left: int, money: Sequence[str]) -> _Plan:
+        """Return how figures are read from a sheet that begins in column ``left`` and states units of money."""
+        key = (left, tuple(money))
+        if key not in self._plans:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            self._plans[key] = self._planned(*key)
+        return self._plans[key]
+
+    def _planned(self, left: int, money: tuple[str, ...]) -> _Plan:
+        plan = _Plan()
+        faults = plan.faults
+        for indicator in self.form.indicators:
+            column = self.header.by_indicator.get(indicator.indicator_id)
+            wanted = indicator.unit_of_measure
+            if doubtful := self.header.doubtful.get(indicator.indicator_id):
+                places = tuple(item.place for item in doubtful)
+                faults.append(_Fault("ambiguous_header", places, expected=indicator.label_path))
+            elif column is None:
+                if not indicator.optional:
+                    faults.append(_Fault("missing_header", (), expected=indicator.label_path))
+            else:
+                # The unit of measure is the header's, or that of money said beside the table.
+                written_in = column.unit_of_measure or ("、".join(money) if wanted in MONEY else "")
+                if power_of_ten(written_in, wanted) is None:
+                    fault = ("unit_of_measure_mismatch", (column.place,), written_in, wanted, indicator.caption)
+                    faults.append(_Fault(*fault))
+                else:
+                    is_count = indicator.measure_kind in ("flow", "stock")
+                    measure = measure_of(wanted, written_in, self.marks, is_count)
+                    plan.indicators.append(indicator)
+                    plan.indicator_ids.append(f"{self.form.form_id}.{indicator.indicator_id}")
+                    plan.columns.append(column.index)
+                    plan.letters.append(column_letters(left + column.index))
+                    plan.measures.append(measure)
+                    plan.numbers.append(measure.numbers)
+        faults += [_Fault("unknown_header", (column.place,), " / ".join(column.path)) for column in self.header.unknown]
+        return plan
 
 
 class Reader:
@@ -137,6 +270,7 @@ class Reader:
         )
         self._units_of_measure = units_of_measure
         self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms]
+        self._labels = frozenset().union(*(finder.labels for finder in self._finders))
         self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
         self._by_title: dict[str, set[int]] = defaultdict(set)
         for number, finder in enumerate(self._finders):
@@ -144,6 +278,7 @@ class Reader:
                 self._by_label[label].add((number, indicator_id))
             for title in (finder.form.title, *finder.form.title_aliases):
                 self._by_title[plain(title)].add(number)
+        self._labels |= self._by_label.keys()
         # Longest first: a title inside a longer title is not a title of its own.
         self._titles = re.compile("|".join(map(re.escape, sorted(self._by_title, key=len, reverse=True))))
         self._units: dict[str, dict[str, Unit]] = {
@@ -152,6 +287,18 @@ class Reader:
             }
             for authority in catalog.authorities
         }
+        calendars = [form.calendar.calendar() for form in catalog.forms]
+        # By number, and equal ones once, so that texts understood for one form are understood for the next.
+        self._calendars = list(dict.fromkeys(calendars))
+        self._calendar_number = {
+            form.form_id: self._calendars.index(calendar)
+            for form, calendar in zip(catalog.forms, calendars, strict=True)
+        }
+        # Units send the same forms again and again: what comes again is looked up.
+        self._said = lru_cache(4096)(self._read_text)
+        self._line_of_texts = lru_cache(2048)(self._read_texts)
+        self._matches_of_skeleton = lru_cache(256)(self._matched)
+        self._recognised = lru_cache(1024)(self._recognise)
 
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
@@ -163,14 +310,12 @@ class Reader:
         if opened.has_macros:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
-        workbook = _Workbook(file_name)
-        sheets = [
-            _Sheet(grid, _texts(grid, _outer(range(len(grid.rows)))), workbook)
-            for grid in opened.grids
-            if not grid.is_empty
-        ]
-        workbook.texts = [text for sheet in sheets for text in (*sheet.texts, sheet.name)]
-        workbook.dated = [text for text in workbook.texts if speaks_of_time(text)]
+        workbook = _Workbook(file_name, speaks_of_time(file_name))
+        sheets = [_Sheet(grid, workbook, self._line) for grid in opened.grids if not grid.is_empty]
+        for sheet in sheets:
+            name = self._said(sheet.name)
+            workbook.texts += [*sheet.texts, sheet.name]
+            workbook.dated += [*sheet.dated_in(sheet.outer_rows), *name.dated]
         for sheet in sheets:
             self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
@@ -181,7 +326,7 @@ class Reader:
         if match is None:
             return
         form = match.form
-        table = _Table(sheet.grid, match, self._units[form.authority_id])
+        table = _Table(sheet, match, self._units[form.authority_id])
         if form.unit_labels and table.unit_column is None:
             label = " / ".join(form.unit_labels)
             result.file_findings.append(table.header_finding("unit_column_missing", expected=label))
@@ -192,10 +337,10 @@ class Reader:
         if recognition.period is None:
             return
         # Texts that the first table carries too are printed again on each page and say nothing new.
-        known = set(map(plain, table.texts_above()))
+        known = set(map(plain, table.texts_above())) if breaks else set()
         for item in breaks:
             titles = [text for text in item.texts if plain(text) not in known and not _NOTE.match(text)]
-            period = form.calendar.calendar().recognise(titles, [recognition.evidence])
+            period = self._calendar(form).recognise(titles, [recognition.evidence])
             foreign = item.foreign or any(form.form_id not in self._forms_titled(text) for text in titles)
             same_columns = item.header is None or item.header.repeats(table.match.header)
             if period.period == recognition.period and same_columns and not foreign:
@@ -206,7 +351,7 @@ class Reader:
                 return
             match = _Match(match.finder, item.header, match.titled)
             money = table.money
-            table, recognition = _Table(sheet.grid, match, table.units, item.row), period
+            table, recognition = _Table(sheet, match, table.units, item.row), period
             table.money = table.money or money
             known = set(map(plain, item.texts))
             if table.unit_column is None:
@@ -249,13 +394,15 @@ class Reader:
     def _form(self, sheet: _Sheet, result: ReadWorkbook) -> _Match | None:
         """Return the form that a sheet holds; a finding says why where there is none or more than one."""
         titled = self._titled(sheet)
-        matches = self._matches(sheet.grid, titled)
+        matches = self._matches(sheet, titled)
         if not matches:
             titles = "、".join(f"《{self._finders[number].form.title}》" for number in sorted(titled))
             kind = "table_not_found" if titles else "sheet_not_recognised"
             form_id = self._finders[min(titled)].form.form_id if len(titled) == 1 else ""
             result.file_findings.append(ReadingFinding(kind, sheet.name, stated=titles, form_id=form_id))
             return None
+        if len(matches) == 1:
+            return matches[0]
         if any(match.titled for match in matches):
             matches = [match for match in matches if match.titled]
         if len({match.form.authority_id for match in matches}) > 1:
@@ -268,16 +415,73 @@ class Reader:
             return None
         return best[0]
 
-    def _titled(self, sheet: _Sheet) -> set[int]:
-        """Return the forms whose titles stand on a sheet."""
-        found: set[int] = set()
-        for text in (*sheet.texts, sheet.name):
-            for title in self._titles.findall(plain(text)):
-                found |= self._by_title[title]
-        return found
+    def _line(self, filled: Sequence[Cell]) -> _Line:
+        """Return what the cells of a row say that are not blank."""
+        if not filled or (type(filled[0]) is float and set(map(type, filled)) == {float}):
+            return _SILENT
+        try:
+            length = len("".join(filled))  # type: ignore[arg-type]
+        except TypeError:  # numbers among them
+            return self._read_texts(filled)
+        return (self._line_of_texts if length <= _LONGEST_LINE else self._read_texts)(tuple(filled))
 
-    def _matches(self, grid: Grid, titled: set[int]) -> list[_Match]:
+    def _read_texts(self, filled: Sequence[Cell]) -> _Line:
+        texts = row_texts(filled)
+        said = list(map(self._said, texts))
+        return _Line(
+            tuple(texts),
+            tuple(text for item in said for text in item.dated),
+            frozenset().union(*(item.titles for item in said)),
+            tuple(cell for cell in filled if isinstance(cell, str) and self._said(as_text(cell)).labels),
+        )
+
+    def _read_text(self, text: str) -> _Line:
+        """Return what a single text says."""
+        titles: set[int] = set()
+        for title in self._titles.findall(plain(text)):
+            titles |= self._by_title[title]
+        label = split_unit(text, self._units_of_measure)[0]
+        has_label = label in self._labels or joined([label]) in self._labels
+        dated = (text,) if speaks_of_time(text) else ()
+        return _Line((text,), dated, frozenset(titles), (text,) if has_label else ())
+
+    def _titled(self, sheet: _Sheet) -> frozenset[int]:
+        """Return the forms whose titles stand on a sheet."""
+        titles = [sheet.lines[row].titles for row in sheet.outer_rows]
+        return self._said(sheet.name).titles.union(*titles)
+
+    def _matches(self, sheet: _Sheet, titled: frozenset[int]) -> list[_Match]:
         """Return the forms that a sheet may be."""
+        skeleton = self._skeleton(sheet)
+        if skeleton is None:
+            return self._matched(sheet.grid, titled)
+        return self._matches_of_skeleton(skeleton, titled)
+
+    def _skeleton(self, sheet: _Sheet) -> _Skeleton | None:
+        """Return what forms and headers depend on, or None where it is too large to be remembered."""
+        grid = sheet.grid
+        if len(grid.rows) > SEARCH_ROWS or len(grid.spans) > SEARCH_ROWS:
+            return None
+        rows: list[tuple[Cell, ...]] = []
+        types = []
+        room = LONGEST
+        for line, row, filled in zip(sheet.lines, grid.rows, grid.filled, strict=True):
+            if not line.labels:
+                rows.append(_OTHER_ROW if filled else _BLANK_ROW)
+            elif 2 * len(line.labels) < len(filled):
+                rows.append((*line.labels, *_OTHER_ROW * (len(line.labels) + 1)))  # no header row either
+                room -= sum(map(len, line.labels))
+            else:
+                rows.append(tuple(row))
+                types.append(tuple(map(type, row)))
+                room -= len(row) + sum(map(len, line.texts))
+            if room < 0:
+                return None
+        return _Skeleton(tuple(rows), tuple(types), tuple(grid.spans.items()))
+
+    def _matched(self, sheet: Grid | _Skeleton, titled: frozenset[int]) -> list[_Match]:
+        """Return the forms that a sheet may be, or all sheets that have a skeleton: what is not in it cannot matter."""
+        grid = sheet if isinstance(sheet, Grid) else Grid("", list(map(list, sheet.rows)), spans=dict(sheet.spans))
         labels = {
             joined([split_unit(as_text(cell), self._units_of_measure)[0]])
             for row in grid.rows[:SEARCH_ROWS]
@@ -301,22 +505,28 @@ class Reader:
     def _names_units(self, match: _Match, sheet: _Sheet) -> bool:
         """Return whether a sheet names units of the form's authority: in its column of units, or else anywhere."""
         units = self._units[match.form.authority_id]
-        table = _Table(sheet.grid, match, units)
+        table = _Table(sheet, match, units)
         if table.unit_column:
             return table.names_units()
         return bool(unit_lines(sheet.texts, units)[0] or units_mentioned(sheet.texts, units))
 
     def _period(self, form: Form, table: _Table, sheet: _Sheet, result: ReadWorkbook) -> Recognition:
-        calendar, workbook = form.calendar.calendar(), sheet.workbook
-        recognition = calendar.recognise(
-            [*table.texts_above(), sheet.name],
-            table.texts_below(),
-            [*table.header_texts(), *workbook.dated],
-            [workbook.file_name],
+        workbook = sheet.workbook
+        # What says nothing of time has no bearing on it, but in a list a period may have any name.
+        is_list = form.calendar.kind is CalendarKind.LIST
+        said_in = sheet.texts_in if is_list else sheet.dated_in
+        file_name = (workbook.file_name,) if is_list or workbook.is_named_by_time else ()
+        number = self._calendar_number[form.form_id]
+        recognition = self._recognised(
+            number,
+            (*said_in(table.rows_above), *((sheet.name,) if is_list else self._said(sheet.name).dated)),
+            tuple(said_in(table.rows_below())),
+            (*said_in(table.rows_of_header), *workbook.dated),
+            file_name,
         )
         period = recognition.period
         if period:
-            in_file_name = calendar.recognise([workbook.file_name], [recognition.evidence]).period
+            in_file_name = self._recognised(number, file_name, (recognition.evidence,)).period
             if in_file_name and in_file_name != period:
                 result.file_findings.append(
                     table.finding(
@@ -335,6 +545,12 @@ class Reader:
             example = _EXAMPLES[form.calendar.kind.value]
             result.file_findings.append(table.header_finding("period_not_recognised", expected=example))
         return recognition
+
+    def _calendar(self, form: Form) -> Calendar:
+        return self._calendars[self._calendar_number[form.form_id]]
+
+    def _recognise(self, number: int, *levels: tuple[str, ...]) -> Recognition:
+        return self._calendars[number].recognise(*levels)
 
     def _single_unit(self, table: _Table, sheet: _Sheet, period: Period, result: ReadWorkbook) -> Unit | None:
         """Return the unit of a sheet that holds one unit, named outside the table.
@@ -376,21 +592,20 @@ class _Table:
 
     period: Period | None = None
 
-    def __init__(self, grid: Grid, match: _Match, units: Mapping[str, Unit], begins: int = 0) -> None:
-        self.grid, self.match, self.units, self._begins = grid, match, units, begins
+    def __init__(self, sheet: _Sheet, match: _Match, units: Mapping[str, Unit], begins: int = 0) -> None:
+        self.sheet, self.grid, self.match, self.units = sheet, sheet.grid, match, units
         self._form, self._header, self._units = match.form, match.header, units
-        self._marks = frozenset(self._form.not_applicable_marks)
-        total_row = self._form.total_row
-        self._total_labels = {plain(label) for label in total_row.labels} if total_row else set()
-        self._value_columns = [column.index for column in self._header.by_indicator.values()]
-        self._below = range(self._header.last + 1, len(grid.rows))
+        self._below = range(self._header.last + 1, len(self.grid.rows))
+        self.rows_above = range(begins, self._header.first)
+        self.rows_of_header = range(self._header.first, self._header.last + 1)
+        self._figures_in: dict[int, bool] = {}
         self.unit_column = self._unit_column()
         self.money = money_stated(self.texts_above())
 
     def until(self, row: int) -> _Table:
         """Return the same table, ending before a row."""
         table = copy(self)
-        table._below = range(self._header.last + 1, row)
+        table._below, table._figures_in = range(self._header.last + 1, row), {}
         return table
 
     def finding(
@@ -428,17 +643,17 @@ class _Table:
         """Yield where, between rows of figures, texts or a header stand: a new page, or another table."""
         finder, texts_from, row = self.match.finder, None, self._below.start
         while row < self._below.stop:
-            cells = self.grid.rows[row]
-            if not any(isinstance(cell, str) and cell.strip() for cell in cells):
+            cells, line = self.grid.rows[row], self.sheet.lines[row]
+            if not line.texts:
                 is_text = False
-            elif finder.is_header_row(self.grid, row):
+            elif line.labels and finder.is_header_row(self.grid, row):
                 if header := finder.find_again(self.grid, row):
                     start = row if texts_from is None else texts_from
-                    yield _Break(start, _texts(self.grid, range(start, row)), header)
+                    yield _Break(start, self.sheet.texts_in(range(start, row)), header)
                     row, texts_from = header.last, None
                 row += 1
                 continue
-            elif is_header_of_another(cells, self._form):
+            elif line.labels and is_header_of_another(cells, self._form):
                 yield _Break(row if texts_from is None else texts_from, [], None, foreign=True)
                 return
             else:
@@ -446,7 +661,7 @@ class _Table:
             if is_text:
                 texts_from = row if texts_from is None else texts_from
             elif texts_from is not None and any(cell != "" for cell in cells):
-                yield _Break(texts_from, _texts(self.grid, range(texts_from, row)), None)
+                yield _Break(texts_from, self.sheet.texts_in(range(texts_from, row)), None)
                 texts_from = None
             row += 1
 
@@ -454,59 +669,40 @@ class _Table:
         """Return whether a row names a unit."""
         return any(self._unit_name(row) in self._units for row in self._below)
 
+    def rows_below(self) -> list[int]:
+        """Return the rows below the header that are not rows of figures."""
+        return [row for row in _outer(self._below) if not self._is_figures(row)]
+
     def texts_above(self) -> list[str]:
         """Return the texts above the header."""
-        return _texts(self.grid, range(self._begins, self._header.first))
-
-    def texts_below(self) -> list[str]:
-        """Return the texts below the header that are not part of a row of figures."""
-        return _texts(self.grid, (row for row in _outer(self._below) if not self._is_figures(row)))
+        return self.sheet.texts_in(self.rows_above)
 
     def outside_texts(self) -> list[str]:
         """Return the texts above the header and those below it that are not part of a row of figures."""
-        return self.texts_above() + self.texts_below()
-
-    def header_texts(self) -> list[str]:
-        """Return the texts of the header itself."""
-        return _texts(self.grid, range(self._header.first, self._header.last + 1))
+        return self.sheet.texts_in([*self.rows_above, *self.rows_below()])
 
     def header_findings(self) -> list[ReadingFinding]:
         """Return what is wrong with the header: columns missing, unknown, doubtful, or in the wrong unit."""
-        findings = []
-        for indicator in self._form.indicators:
-            column = self._header.by_indicator.get(indicator.indicator_id)
-            if doubtful := self._header.doubtful.get(indicator.indicator_id):
-                cells = "、".join(self._cells(*item.place) for item in doubtful)
-                findings.append(self.finding("ambiguous_header", cells=cells, expected=indicator.label_path))
-            elif column is None and not indicator.optional:
-                findings.append(self.header_finding("missing_header", expected=indicator.label_path))
-            elif column and power_of_ten(self._written_in(column, indicator), indicator.unit_of_measure) is None:
-                findings.append(
-                    self.finding(
-                        "unit_of_measure_mismatch",
-                        cells=self._cells(*column.place),
-                        stated=self._written_in(column, indicator),
-                        expected=indicator.unit_of_measure,
-                        indicator=indicator.caption,
-                    )
-                )
-        for column in self._header.unknown:
-            cells = self._cells(*column.place)
-            findings.append(self.finding("unknown_header", cells=cells, stated=" / ".join(column.path)))
-        return findings
+        return [
+            self.finding(
+                fault.kind,
+                cells="、".join(self._cells(*place) for place in fault.places) or self._header_cells(),
+                stated=fault.stated,
+                expected=fault.expected,
+                indicator=fault.indicator,
+            )
+            for fault in self.match.plan(self.grid.left, self.money).faults
+        ]
 
     def header_finding(self, kind: str, expected: str = "") -> ReadingFinding:
         """Return a finding about the header as a whole."""
-        header, sheet = self._header, self.grid.name
+        return self.finding(kind, cells=self._header_cells(), expected=expected)
+
+    def _header_cells(self) -> str:
+        header = self._header
         first = self.grid.address(header.first, min(column.index for column in header.columns))
         last = self.grid.address(header.last, max(column.index for column in header.columns))
-        return self.finding(kind, cells=f"{sheet}!{first}:{last}", expected=expected)
-
-    def _written_in(self, column: Column, indicator: Indicator) -> str:
-        """Return the unit of measure of a column: its header's, or that of money said beside the table."""
-        if column.unit_of_measure or indicator.unit_of_measure not in MONEY:
-            return column.unit_of_measure
-        return "、".join(self.money)
+        return f"{self.grid.name}!{first}:{last}"
 
     def read_rows(self, period: Period, result: ReadWorkbook) -> None:
         """Read one submission from each row that names a unit, and the printed total row as a statement."""
@@ -520,7 +716,7 @@ class _Table:
             if unit is None and (not self._is_figures(row) or self.match.finder.is_header_row(self.grid, row)):
                 continue
             rows_seen = True
-            if form.total_row and name in self._total_labels and unit is None:
+            if form.total_row and name in self.match.total_labels and unit is None:
                 result.submissions.append(self._submission(row, form.total_row.states, period, "total", name))
             elif unit is None:
                 stated = "".join(as_text(self._cell(row, self.unit_column.index)).split()) or "（空白）"
@@ -545,109 +741,105 @@ class _Table:
         first_row = self._below.start if self._below else len(self.grid.rows)
         submission = self._submission(rows[0] if rows else first_row, unit.unit_id, period, "unit", unit.name)
         for row in rows[1:]:
-            first = min(column for column in self._value_columns if self._cell(row, column) != "")
+            first = min(column for column in self.match.value_columns if self._cell(row, column) != "")
             cells = self._cells(row, first)
             submission.findings.append(self.finding("row_left_out", cells=cells, stated=unit.name))
         result.submissions.append(submission)
 
     def _submission(self, row: int, unit_id: str, period: Period, row_role: str, name: str) -> ReadSubmission:
-        sheet = self.grid.name
-        submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, sheet, [])
-        for indicator in self._form.indicators:
-            column = self._header.by_indicator.get(indicator.indicator_id)
-            if column and power_of_ten(self._written_in(column, indicator), indicator.unit_of_measure) is not None:
-                submission.observations.append(self._observe(row, column, indicator, submission))
-        if submission.observations and all(item.state == "blank" for item in submission.observations):
-            cells = f"{sheet}!{submission.observations[0].cell}"
-            submission.findings.append(self.finding("blank_submission", cells=cells, stated=name))
+        grid, number = self.grid, str(self.grid.top + row + 1)
+        plan = self.match.plan(grid.left, self.money)
+        cells = plan.cells(grid.rows[row] if row < len(grid.rows) else [])
+        addresses = [letters + number for letters in plan.letters]
+        readings = [
+            read_stored(cell, numbers)
+            if type(cell) is float and not grid.formats
+            else self._read(cell, measure, address)
+            for cell, numbers, measure, address in zip(cells, plan.numbers, plan.measures, addresses, strict=True)
+        ]
+        # Column by column and not one by one: there are millions of them.
+        said = zip(*readings, strict=True) if readings else ((), (), (), (), ())
+        states, values, texts, decimals, oddities = said
+        observations = list(
+            map(_observation, zip(plan.indicator_ids, states, values, texts, decimals, addresses, strict=True))
+        )
+        submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
+        if any(oddities):
+            submission.findings.extend(
+                self._oddity(oddity, address, text, indicator)
+                for oddity, address, text, indicator in zip(oddities, addresses, texts, plan.indicators, strict=True)
+                if oddity
+            )
+        if observations and all(item.state == "blank" for item in observations):
+            cells_of_first = f"{grid.name}!{observations[0].cell}"
+            submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
         return submission
 
-    def _observe(self, row: int, column: Column, indicator: Indicator, submission: ReadSubmission) -> Observation:
-        sheet, address = self.grid.name, self.grid.address(row, column.index)
-        text, parsed = self._parse(row, column, indicator, address)
-        if parsed.state == "unreadable":
-            without_value = address in self.grid.without_value
-            submission.findings.append(
-                self.finding(
-                    "formula_without_value" if without_value else "unreadable_cell",
-                    cells=f"{sheet}!{address}",
-                    stated=text,
-                    expected=f"数字（{indicator.unit_of_measure}）",
-                    indicator=indicator.caption,
-                )
-            )
-        elif parsed.value is not None and (kind := _implausible(parsed.value, indicator)):
-            submission.findings.append(
-                self.finding(
-                    kind,
-                    cells=f"{sheet}!{address}",
-                    stated=text,
-                    expected=indicator.unit_of_measure,
-                    indicator=indicator.caption,
-                )
-            )
-        return Observation(
-            f"{self._form.form_id}.{indicator.indicator_id}",
-            parsed.state,
-            parsed.value,
-            text,
-            parsed.decimals,
-            address,
-        )
+    def _read(self, cell: Cell, measure: Measure, address: str) -> Reading:
+        """Return what a cell says."""
+        if isinstance(cell, float):
+            return read_number(cell, measure, self.grid.formats.get(address))
+        if isinstance(cell, str) and cell.strip():
+            return read_typed(as_text(cell), measure)
+        if cell != "" and not isinstance(cell, str):
+            return unreadable(as_text(cell))
+        if error := self.grid.errors.get(address):
+            return unreadable(error)
+        return unreadable("") if address in self.grid.without_value else BLANK_CELL
 
-    def _parse(self, row: int, column: Column, indicator: Indicator, address: str) -> tuple[str, Parsed]:
-        """Return a cell's text as it stands on the sheet, and what it says."""
-        cell = self._cell(row, column.index)
-        wanted, written_in = indicator.unit_of_measure, self._written_in(column, indicator)
-        if cell == "":
-            if error := self.grid.errors.get(address):
-                return error, UNREADABLE
-            return "", UNREADABLE if address in self.grid.without_value else BLANK
-        text = as_text(cell)
-        if isinstance(cell, str):
-            return text, parse_text(text, wanted, written_in, self._marks)
-        if not isinstance(cell, float):
-            return text, UNREADABLE
-        number_format = self.grid.formats.get(address)
-        if number_format and (number_format.percent or indicator.measure_kind not in ("flow", "stock")):
-            # What the sheet shows is what was stated: 76.1%, not the 0.761 behind it.
-            shown = number_format.show(cell)
-            if shown is not None:
-                return shown, parse_text(shown, wanted, written_in, self._marks)
-        return text, parse_stored(text, wanted, written_in)
+    def _oddity(self, kind: str, address: str, text: str, indicator: Indicator) -> ReadingFinding:
+        """Return the finding about a cell that is no number, or none that can have been counted."""
+        expected = indicator.unit_of_measure
+        if kind == "unreadable_cell":
+            expected = f"数字（{expected}）"
+            kind = "formula_without_value" if address in self.grid.without_value else kind
+        cells = f"{self.grid.name}!{address}"
+        return self.finding(kind, cells=cells, stated=text, expected=expected, indicator=indicator.caption)
 
     def _is_figures(self, row: int) -> bool:
         """Return whether a row below the header holds figures, as against a note, a signature or column numbers."""
-        cells = [self._cell(row, column) for column in self._value_columns]
-        filled = [cell for cell in cells if cell != ""]
-        if not filled or self._is_column_numbers(row, cells):
+        if row not in self._figures_in:
+            self._figures_in[row] = self._holds_figures(row)
+        return self._figures_in[row]
+
+    def _holds_figures(self, row: int) -> bool:
+        columns = self.match.value_columns
+        cells = (self._cell(row, column) for column in columns)
+        if self._is_column_numbers(row):
             return False
-        has_number = any(self._is_number(cell) for cell in filled)
         if self.unit_column is None:
-            return has_number
+            return any(map(self._is_number, cells))
+        filled = [cell for cell in cells if cell != ""]
+        if not filled:
+            return False
+        has_number = any(map(self._is_number, filled))
         name = self._cell(row, self.unit_column.index)
         if ":" in plain(as_text(name)):  # 填表人：… is a signature
             return False
-        return (has_number or 2 * len(filled) >= len(cells)) and (name != "" or len(filled) > 1)
+        return (has_number or 2 * len(filled) >= len(columns)) and (name != "" or len(filled) > 1)
 
     def _is_number(self, cell: Cell) -> bool:
         if isinstance(cell, str):
-            return parse_text(as_text(cell), "%", "", self._marks).state in ("value", "zero", "not_applicable")
+            return parse_text(as_text(cell), "%", "", self.match.marks).state in ("value", "zero", "not_applicable")
         return isinstance(cell, float)
 
-    def _is_column_numbers(self, row: int, cells: list[Cell]) -> bool:
+    def _is_column_numbers(self, row: int) -> bool:
         """Return whether the row right below the header numbers its columns (甲 1 2 3)."""
-        if row != self._header.last + 1 or len(cells) < 2:
+        columns = self.match.by_place
+        if row != self._header.last + 1 or len(columns) < 2:
             return False
         if self.unit_column and self._unit_name(row) in self._units:
             return False
-        by_place = sorted(zip(self._value_columns, (as_text(cell).strip("()（） ") for cell in cells), strict=True))
-        numbers = [int(text) if text.isascii() and text.isdigit() else 0 for _, text in by_place]
-        if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or not 1 <= numbers[0] <= 3:
-            return False
+        expected = 0
+        for column in columns:
+            text = as_text(self._cell(row, column)).strip("()（） ")
+            number = int(text) if text.isascii() and text.isdigit() else 0
+            if number != (expected or number) or not (expected or 1 <= number <= 3):
+                return False
+            expected = number + 1
         # In a table of one unit the first row may really hold 1, 2, 3.
-        others = (self._cell(later, column) for later in self._below[1:] for column in self._value_columns)
-        return len(cells) > 3 or self.unit_column is not None or any(self._is_number(cell) for cell in others)
+        others = (self._cell(later, column) for later in self._below[1:] for column in columns)
+        return len(columns) > 3 or self.unit_column is not None or any(self._is_number(cell) for cell in others)
 
     def _unit_column(self) -> Column | None:
         """Return the column in which the units stand; of several, the one that names most of them."""
@@ -667,7 +859,7 @@ class _Table:
         name = plain(as_text(self._cell(row, self.unit_column.index)))
         if not name:
             left = (plain(as_text(self._cell(row, column))) for column in range(self.unit_column.index))
-            name = next((label for label in left if label in self._total_labels), "")
+            name = next((label for label in left if label in self.match.total_labels), "")
         return name
 
     def _cell(self, row: int, column: int) -> Cell:
@@ -679,10 +871,6 @@ class _Table:
 
     def _cells(self, row: int, column: int) -> str:
         return f"{self.grid.name}!{self.grid.address(row, column)}"
-
-
-def _texts(grid: Grid, rows: Iterable[int]) -> list[str]:
-    return [text for row in rows for text in row_texts(grid.rows[row])]
 
 
 def _cells_of(grid: Grid, texts: Sequence[str]) -> str:
@@ -708,15 +896,6 @@ def _cells_naming(grid: Grid, names: Iterable[str]) -> str:
         if isinstance(cell, str) and any(name in plain(as_text(cell)) for name in wanted)
     ]
     return "、".join(found)
-
-
-def _implausible(value: Decimal, indicator: Indicator) -> str:
-    """Return the kind of finding that a value is worth which cannot have been counted, or nothing."""
-    if indicator.measure_kind not in ("flow", "stock"):
-        return ""
-    if value < 0:
-        return "negative_value"
-    return "fractional_count" if value % 1 and not _MEASURED.search(indicator.unit_of_measure) else ""
 
 
 def _outer(rows: range) -> list[int]:
@@ -756,4 +935,6 @@ _EXAMPLES = {
     "year": "2025年度",
     "year_to_date": "2025年1—9月",
     "campaign": "2023年5月1日-2023年9月26日",
+    "week": "2025年第37周（9月8日—9月14日）",
+    "list": "该期的名称，或起止日期，如2025年1月1日—2025年3月31日",
 }

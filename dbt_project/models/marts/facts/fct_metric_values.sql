@@ -1,15 +1,20 @@
 -- depends_on: {{ ref('int_periods_touched') }}
 {{ config(
     indexes = [
-        {'columns': ['form_id', 'period_id', 'unit_id', 'metric_id'], 'unique': true},
-        {'columns': ['unit_id', 'period_id']}
-    ]
+        {'columns': ['unit_id', 'period_id', 'form_id', 'metric_id', 'year'], 'unique': true},
+        {'columns': ['form_id', 'period_id']}
+    ],
+    meta = {'partition_by_year': true}
 ) }}
 
 with
 
-rolled_up as (
-    select * from {{ ref('int_metric_terms_rolled_up_to_groups') }}
+metric_values as (
+    {{ metric_values(
+        unit_values=ref('fct_indicator_values'),
+        periods=ref('int_periods_touched'),
+        world=now()
+    ) | indent(4) }}
 ),
 
 metrics as (
@@ -28,64 +33,45 @@ periods as (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 
-valued as (
-    select
-        rolled_up.unit_id,
-        coalesce(units.unit_name, rolled_up.unit_id) as unit_name,
-        coalesce(units.is_group, false) as is_group,
-        rolled_up.form_id,
-        coalesce(forms.form_title, rolled_up.form_id) as form_title,
-        rolled_up.period_id,
-        coalesce(periods.period_name, rolled_up.period_id) as period_name,
-        rolled_up.metric_id,
-        metrics.metric_name,
-        metrics.unit_of_measure,
-        metrics.decimals,
-        rolled_up.numerator,
-        rolled_up.denominator,
-        case
-            when metrics.has_denominator
-                then {{ exact_ratio('metrics.scale * rolled_up.numerator', 'rolled_up.denominator') }}
-            else trim_scale(metrics.scale * rolled_up.numerator)
-        end as value,
-        rolled_up.reported_units,
-        rolled_up.expected_units
-    from rolled_up
-    inner join metrics on rolled_up.metric_id = metrics.metric_id
-    left join units on rolled_up.unit_id = units.unit_id
-    left join forms on rolled_up.form_id = forms.form_id
-    left join periods
-        on
-            rolled_up.form_id = periods.form_id
-            and rolled_up.period_id = periods.period_id
-),
-
 final as (
     select
-        unit_id,
-        unit_name,
-        is_group,
-        form_id,
-        form_title,
-        period_id,
-        period_name,
-        metric_id,
-        metric_name,
-        unit_of_measure,
-        numerator,
-        denominator,
-        value,
-        decimals,
-        case
-            when value is not null
-                then round(value, decimals) || case when unit_of_measure = '%' then '%' else '' end
-            when denominator = 0 then '—'
-            when expected_units = 0 then '不适用'
-        end as value_text,
-        reported_units,
-        expected_units,
-        reported_units = expected_units as is_complete
-    from valued
+        metric_values.unit_id,
+        coalesce(units.unit_name, metric_values.unit_id) as unit_name,
+        coalesce(units.is_group, false) as is_group,
+        metric_values.form_id,
+        coalesce(forms.form_title, metric_values.form_id) as form_title,
+        metric_values.period_id,
+        coalesce(periods.period_name, metric_values.period_id) as period_name,
+        metric_values.year,
+        metric_values.metric_id,
+        metrics.metric_name,
+        metrics.unit_of_measure,
+        metric_values.numerator,
+        metric_values.denominator,
+        metric_values.value,
+        metric_values.decimals,
+        metric_values.value_text,
+        metric_values.cumulative_value,
+        metric_values.single_numerator,
+        metric_values.single_denominator,
+        metric_values.single_value,
+        metric_values.first_value,
+        metric_values.schedule_value,
+        metric_values.schedule_gap,
+        metric_values.reported_units,
+        metric_values.cumulative_units,
+        metric_values.single_units,
+        metric_values.expected_units,
+        metric_values.is_complete,
+        metric_values.single_is_complete
+    from metric_values
+    inner join metrics on metric_values.metric_id = metrics.metric_id
+    left join units on metric_values.unit_id = units.unit_id
+    left join forms on metric_values.form_id = forms.form_id
+    left join periods
+        on
+            metric_values.form_id = periods.form_id
+            and metric_values.period_id = periods.period_id
 )
 
 select * from final

@@ -8,46 +8,67 @@
 
 with
 
-figures as (
-    select * from {{ ref('int_figures_joined_to_standing_submissions') }}
+periods_touched as (
+    select * from {{ ref('int_periods_touched') }}
 ),
 
-group_sums as (
-    select * from {{ ref('int_indicator_values_rolled_up_to_groups') }}
+submissions as (
+    select * from {{ ref('fct_submissions') }}
+),
+
+observations as (
+    select * from {{ ref('stg_intake__observations') }}
+),
+
+indicators as (
+    select * from {{ ref('stg_catalog__indicators') }}
+),
+
+totals as (
+    select * from {{ ref('fct_indicator_totals') }}
 ),
 
 final as (
     select
-        figures.unit_id,
-        figures.unit_name,
-        figures.form_id,
-        figures.form_title,
-        figures.period_id,
-        figures.period_name,
-        figures.indicator_id,
-        figures.indicator_name,
-        figures.unit_of_measure,
-        figures.measure_kind,
-        figures.cell_state,
-        figures.stated_value,
-        figures.stated_text,
-        figures.decimals,
-        figures.sheet,
-        figures.cell,
-        figures.submission_id,
-        group_sums.summed_value,
-        figures.stated_value - group_sums.summed_value as difference,
-        coalesce(group_sums.reported_units, 0) as reported_units,
-        coalesce(group_sums.expected_units, 0) as expected_units,
-        coalesce(group_sums.reported_units = group_sums.expected_units, false) as is_complete
-    from figures
-    left join group_sums
+        submissions.unit_id,
+        submissions.unit_name,
+        submissions.form_id,
+        submissions.form_title,
+        submissions.period_id,
+        submissions.period_name,
+        observations.indicator_id,
+        coalesce(indicators.indicator_name, observations.indicator_id) as indicator_name,
+        indicators.unit_of_measure,
+        indicators.measure_kind,
+        observations.cell_state,
+        observations.stated_value,
+        observations.stated_text,
+        observations.decimals,
+        observations.sheet,
+        observations.cell,
+        submissions.submission_id,
+        totals.value as summed_value,
+        observations.stated_value - totals.value as difference,
+        coalesce(totals.reported_units, 0) as reported_units,
+        coalesce(totals.expected_units, 0) as expected_units,
+        coalesce(totals.is_complete, false) as is_complete
+    from submissions
+    inner join periods_touched
         on
-            figures.unit_id = group_sums.group_id
-            and figures.form_id = group_sums.form_id
-            and figures.period_id = group_sums.period_id
-            and figures.indicator_id = group_sums.indicator_id
-    where figures.row_role = 'total'
+            submissions.form_id = periods_touched.form_id
+            and submissions.period_id = periods_touched.period_id
+    inner join observations
+        on
+            submissions.unit_id = observations.unit_id
+            and submissions.submission_id = observations.submission_id
+    left join indicators on observations.indicator_id = indicators.indicator_id
+    left join totals
+        on
+            submissions.unit_id = totals.unit_id
+            and submissions.form_id = totals.form_id
+            and submissions.period_id = totals.period_id
+            and observations.indicator_id = totals.indicator_id
+    where submissions.row_role = 'total' and submissions.is_standing
 )
 
 select * from final

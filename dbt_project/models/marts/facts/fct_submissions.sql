@@ -1,5 +1,6 @@
--- depends_on: {{ ref('int_periods_touched') }}
+-- depends_on: {{ ref('int_units_touched') }}, {{ ref('int_periods_touched') }}
 {{ config(
+    incremental_strategy = 'replace_touched_units',
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
         {'columns': ['unit_id', 'period_id']},
@@ -84,6 +85,11 @@ submissions_captioned as (
         submissions.policy,
         submissions.outcome,
         submissions.is_standing,
+        submissions.is_first,
+        submissions.known_from,
+        submissions.known_to,
+        submissions.superseded_by,
+        submissions.next_received_at,
         coalesce(findings_counted.errors, 0) as errors,
         coalesce(findings_counted.questions, 0) as questions,
         coalesce(findings_counted.notices, 0) as notices
@@ -147,6 +153,11 @@ final as (
         policy,
         outcome,
         is_standing,
+        is_first,
+        known_from,
+        known_to,
+        superseded_by,
+        next_received_at,
         errors,
         questions,
         notices
@@ -172,6 +183,11 @@ final as (
         files_without_submission.policy,
         files_without_submission.outcome,
         false as is_standing,
+        false as is_first,
+        null as known_from,
+        null as known_to,
+        null as superseded_by,
+        null as next_received_at,
         coalesce(file_findings_counted.errors, 0) as errors,
         coalesce(file_findings_counted.questions, 0) as questions,
         coalesce(file_findings_counted.notices, 0) as notices

@@ -5,6 +5,8 @@ select
     label_path,
     unit_of_measure,
     measure_kind,
+    figures,
+    counterpart_id,
     counting_rule,
     counting_rule_source,
     sort_no

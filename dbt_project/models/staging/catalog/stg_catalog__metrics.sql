@@ -6,5 +6,6 @@ select
     scale,
     decimals,
     has_denominator,
+    against_schedule,
     sort_no
 from {{ source('catalog', 'metrics') }}

@@ -1,8 +1,14 @@
 select
     form_id,
     period_id,
+    period_name,
+    period_kind,
     starts_on,
     ends_on,
     accumulates_from,
-    period_name
+    sequence,
+    reported_as,
+    previous_period_id,
+    year_ago_period_id,
+    opens_window
 from {{ source('catalog', 'periods') }}

@@ -1,5 +1,6 @@
 select
     scoreboard_id,
     form_id,
-    scoreboard_name
+    scoreboard_name,
+    ties
 from {{ source('catalog', 'scoreboards') }}

@@ -1,5 +1,6 @@
 select
     unit_id,
     group_id,
-    depth
+    depth,
+    is_counted
 from {{ source('catalog', 'unit_closure') }}

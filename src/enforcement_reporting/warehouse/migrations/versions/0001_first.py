@@ -23,8 +23,10 @@ create table catalog.units (
     unit_id text primary key, authority_id text not null, unit_name text not null, unit_kind text not null,
     parent_unit_id text, is_group boolean not null, sort_no integer not null, valid_from date, valid_to date
 );
-create table catalog.unit_closure (  -- every unit with itself and with everything above it
-    unit_id text not null, group_id text not null, depth integer not null, primary key (unit_id, group_id)
+create table catalog.unit_closure (  -- every unit with itself and with every group it belongs to
+    unit_id text not null, group_id text not null, depth integer not null,
+    is_counted boolean not null,  -- false where the group holds the unit's figures already, in another unit's
+    primary key (unit_id, group_id)
 );
 create table catalog.forms (
     form_id text primary key, authority_id text not null, form_title text not null, figures text not null,
@@ -35,35 +37,43 @@ create table catalog.form_units (  -- who owes which form
 );
 create table catalog.indicators (
     indicator_id text primary key, form_id text not null, indicator_name text not null, label_path text not null,
-    unit_of_measure text not null, measure_kind text not null, counting_rule text, counting_rule_source text,
-    sort_no integer not null
+    unit_of_measure text not null, measure_kind text not null,
+    figures text not null check (figures in ('cumulative', 'single')), counterpart_id text,
+    counting_rule text, counting_rule_source text, sort_no integer not null
 );
 create table catalog.indicator_unit_kinds (  -- only for indicators that do not apply to every kind of unit
     indicator_id text not null, unit_kind text not null, primary key (indicator_id, unit_kind)
 );
 create table catalog.metrics (
     metric_id text primary key, form_id text not null, metric_name text not null, unit_of_measure text not null,
-    scale numeric not null, decimals integer not null, has_denominator boolean not null, sort_no integer not null
+    scale numeric not null, decimals integer not null, has_denominator boolean not null,
+    against_schedule boolean not null, sort_no integer not null
 );
 create table catalog.metric_terms (
     metric_id text not null, role text not null check (role in ('numerator', 'denominator')),
     form_id text not null, indicator_id text not null, primary key (metric_id, role, indicator_id)
 );
 create table catalog.scoreboards (
-    scoreboard_id text primary key, form_id text not null, scoreboard_name text not null
+    scoreboard_id text primary key, form_id text not null, scoreboard_name text not null,
+    ties text not null check (ties in ('gap', 'dense'))
 );
 create table catalog.scoreboard_items (
     scoreboard_id text not null, item_id text not null, item_name text not null, sort_no integer not null,
-    indicator_id text, metric_id text, better text not null check (better in ('higher', 'lower')),
-    points_top integer not null, points_bottom integer not null, primary key (scoreboard_id, item_id)
+    indicator_id text, metric_id text, basis text not null check (basis in ('stated', 'cumulative', 'single')),
+    better text not null check (better in ('higher', 'lower')), minimum_denominator numeric, weight numeric not null,
+    points_top numeric not null, points_step numeric not null, points_bottom numeric not null,
+    primary key (scoreboard_id, item_id)
 );
 create table catalog.scoreboard_units (  -- who is ranked
     scoreboard_id text not null, unit_id text not null, primary key (scoreboard_id, unit_id)
 );
-create table catalog.periods (  -- the periods that submissions have named so far
-    form_id text not null, period_id text not null, starts_on date not null, ends_on date not null,
-    accumulates_from date not null, period_name text not null, primary key (form_id, period_id)
+create table catalog.periods (  -- all periods of every form's calendar, ahead of any submission
+    form_id text not null, period_id text not null, period_name text not null, period_kind text not null,
+    starts_on date not null, ends_on date not null, accumulates_from date not null, sequence integer not null,
+    reported_as text not null, previous_period_id text, year_ago_period_id text, opens_window boolean not null,
+    primary key (form_id, period_id)
 );
+create index periods_by_window on catalog.periods (form_id, accumulates_from, period_kind, sequence);
 create table catalog.state (  -- which definitions are loaded, and with which the marts were built
     only_row boolean primary key default true check (only_row), catalog_sha256 text, built_with_sha256 text
 );
@@ -78,7 +88,6 @@ create table intake.files (  -- one row for each file received, with how it ende
     outcome text not null check (outcome in ('taken_in', 'duplicate', 'unreadable')), reason text
 );
 create index files_by_sha256 on intake.files (file_sha256);
-create index files_by_landing_key on intake.files (landing_key, file_sha256);
 
 create table intake.submissions (  -- one unit (or one printed total row), one form, one period, from one file
     submission_id text not null, unit_id text not null, form_id text not null, period_id text not null,
@@ -97,13 +106,14 @@ create table intake.observations (
 
 create table intake.touched (  -- what the marts have to be built again for; emptied by the build that did it
     touch_id bigint generated always as identity primary key,
-    form_id text, period_id text, build_id text  -- neither form nor period: only the list of files has grown
+    form_id text, period_id text, unit_id text, build_id text  -- none of the three: only the list of files has grown
 );
 
 -- quality: what is wrong ------------------------------------------------------------------------------------------
 
 create table quality.findings (
-    finding_id text not null, origin text not null check (origin in ('reading', 'form', 'across_forms')),
+    finding_id text not null, origin text not null,
+    check (origin in ('reading', 'form', 'across_forms', 'across_periods')),
     scope text not null check (scope in ('file', 'sheet', 'submission')),
     file_id bigint not null, submission_id text, authority_id text, form_id text, unit_id text, period_id text,
     rule_id text not null, rule_kind text not null,

@@ -1,0 +1,151 @@
+"""What recording read workbooks costs beside a plain binary COPY of the same observations: a table of CPU times.
+
+Both write the same rows in the same batches, in turn, into tables that were emptied before. CPU is this process's,
+the median of the rounds; the server is a throw-away one. The rows that arrive are counted and compared.
+
+    .venv/bin/python benchmarks/loading.py [--workbooks 300] [--rounds 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+
+from enforcement_reporting.catalog import Catalog, load_catalog
+from enforcement_reporting.intake import BATCH_FILES
+from enforcement_reporting.local.postgres import ensure_server, stop_server
+from enforcement_reporting.settings import PROJECT_ROOT, Settings
+from enforcement_reporting.warehouse import Delivery, Incoming, connect, migrate, record_files
+from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.recognise import Observation
+
+SUBMISSIONS, OBSERVATIONS = 5, 30
+COLUMNS = {
+    **dict.fromkeys(("indicator_id", "cell_state"), "text"),
+    "stated_value": "numeric",
+    "stated_text": "text",
+    "decimals": "int4",
+    "cell": "text",
+    **dict.fromkeys(("unit_id", "submission_id", "sheet"), "text"),
+}
+# Everything in a row; the sum does not depend on the order.
+CHECKSUM = f"select count(*), sum(hashtextextended(({', '.join(COLUMNS)})::text, 0)) from intake.observations"
+TABLES = "intake.files, intake.submissions, intake.observations, intake.touched, quality.findings"
+
+
+def read_workbooks(catalog: Catalog, number: int) -> Iterator[Incoming]:
+    """Yield what a reader would have made of so many workbooks, no two alike."""
+    form = catalog.forms[0]
+    period = form.calendar.calendar().periods()[0]
+    for book in range(number):
+        submissions = [
+            ReadSubmission(
+                form.form_id,
+                f"unit_{(book * SUBMISSIONS + place) % 100:03}",
+                period,
+                "unit",
+                f"Sheet{place}",
+                [
+                    Observation(
+                        f"{form.form_id}.indicator_{item:02}",
+                        "value" if item % 7 else "zero",
+                        Decimal(book * item) if item % 3 else Decimal(book * item) / 100,
+                        str(book * item),
+                        0 if item % 3 else 2,
+                        f"{chr(65 + item % 26)}{place + 4}",
+                    )
+                    for item in range(OBSERVATIONS)
+                ],
+            )
+            for place in range(SUBMISSIONS)
+        ]
+        sha256 = hashlib.sha256(str(book).encode()).hexdigest()
+        key = f"/landing/inbox/{book}.xlsx@1 2 3 4"
+        received_at = datetime(2025, 10, 1, tzinfo=UTC)
+        yield Incoming(Delivery(f"{book}.xlsx", sha256, 12_000, key, "collect", received_at), ReadWorkbook(submissions))
+
+
+def plain_copy(connection: psycopg.Connection, batches: list[list[tuple[object, ...]]]) -> None:
+    """COPY rows as psycopg's manual says."""
+    for rows in batches:
+        statement = f"copy intake.observations ({', '.join(COLUMNS)}) from stdin (format binary)"
+        with connection.transaction(), connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            copy.set_types(list(COLUMNS.values()))
+            for row in rows:
+                copy.write_row(row)
+
+
+def measure(connection: psycopg.Connection, work: Callable[[], object]) -> tuple[float, float, object]:
+    """Return CPU seconds and seconds of a piece of work on empty tables, and a checksum of what it wrote."""
+    connection.execute(f"truncate {TABLES}".encode())
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return cpu, wall, connection.execute(CHECKSUM.encode()).fetchone()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workbooks", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    catalog = load_catalog(PROJECT_ROOT)
+    files = list(read_workbooks(catalog, options.workbooks))
+    batches = [files[start : start + BATCH_FILES] for start in range(0, len(files), BATCH_FILES)]
+
+    with tempfile.TemporaryDirectory(prefix="enforcement-") as folder:
+        server = ensure_server(Path(folder), durable=False)
+        try:
+            server.create_database("warehouse")
+            settings = Settings.from_environment(PROJECT_ROOT)
+            settings = Settings(**{**vars(settings), "warehouse_url": server.url("warehouse")})
+            migrate(settings)
+            with connect(settings) as connection:
+                connection.autocommit = True
+
+                def record() -> None:
+                    for batch in batches:
+                        record_files(connection, batch, catalog)
+
+                record()
+                sources = dict(connection.execute("select file_sha256, file_id from intake.files").fetchall())
+                rows = [
+                    connection.execute(
+                        f"select {', '.join('o.' + column for column in COLUMNS)} from intake.observations o"
+                        " join intake.submissions s using (unit_id, submission_id) where s.file_id = any(%s)".encode(),
+                        [[sources[file.delivery.file_sha256] for file in batch]],
+                    ).fetchall()
+                    for batch in batches
+                ]
+                works = {"plain binary COPY": lambda: plain_copy(connection, rows), "recorded": record}
+                figures = [
+                    {name: measure(connection, work) for name, work in works.items()} for _ in range(options.rounds)
+                ]
+        finally:
+            stop_server(Path(folder))
+
+    observations = sum(map(len, rows))
+    print(f"{len(files)} workbooks, {len(files) * SUBMISSIONS} submissions, {observations} observations")
+    print(f"{'':20}{'CPU ms':>10}{'ms':>10}{'CPU µs a row':>16}{'ratio':>8}")
+    medians = {name: [statistics.median(r[name][n] for r in figures) for n in (0, 1)] for name in works}
+    for name, (cpu, wall) in medians.items():
+        ratio = statistics.median(r[name][0] / r["plain binary COPY"][0] for r in figures)
+        print(f"{name:20}{cpu * 1e3:10.1f}{wall * 1e3:10.1f}{cpu * 1e6 / observations:16.2f}{ratio:8.2f}")
+    checksums = {r[name][2] for r in figures for name in works}
+    print(f"rows and checksum: {'the same' if len(checksums) == 1 else 'DIFFERENT'} {checksums}")
+
+
+if __name__ == "__main__":
+    main()

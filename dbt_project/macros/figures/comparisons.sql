@@ -1,0 +1,273 @@
+{#
+    Every figure of units, groups and metrics on every basis, one under the other. The branches are plain selects from
+    one relation each, so that what is asked of the whole reaches each index.
+#}
+{% macro figures_listed(unit_values, group_values, metric_values) %}
+{%- for basis in ['stated', 'cumulative', 'single'] %}
+select
+    unit_id,
+    form_id,
+    period_id,
+    'indicator' as measure,
+    indicator_id as measure_id,
+    '{{ basis }}' as basis,
+    {{ basis }}_value as value,
+    {{ 'null' if basis == 'stated' else basis ~ '_reason' }}::text as reason,
+    {{ 'null::numeric' if basis == 'single' else 'first_value' }} as first_value,
+    (case when {{ basis }}_value is null then 0 else 1 end)::bigint as reported_units,
+    1::bigint as expected_units
+from {{ unit_values }}
+
+union all
+
+select
+    unit_id,
+    form_id,
+    period_id,
+    'indicator' as measure,
+    indicator_id as measure_id,
+    '{{ basis }}' as basis,
+    {{ 'value' if basis == 'stated' else basis ~ '_value' }} as value,
+    null::text as reason,
+    {{ 'null::numeric' if basis == 'single' else 'first_value' }} as first_value,
+    {{ 'reported_units' if basis == 'stated' else basis ~ '_units' }} as reported_units,
+    expected_units
+from {{ group_values }}
+
+union all
+{% endfor %}
+{%- for basis in ['cumulative', 'single'] %}
+select
+    unit_id,
+    form_id,
+    period_id,
+    'metric' as measure,
+    metric_id as measure_id,
+    '{{ basis }}' as basis,
+    {{ basis }}_value as value,
+    null::text as reason,
+    {{ 'null::numeric' if basis == 'single' else 'first_value' }} as first_value,
+    {{ basis }}_units as reported_units,
+    expected_units
+from {{ metric_values }}
+{{ 'union all' if not loop.last }}
+{% endfor %}
+{% endmacro %}
+
+{#
+    同比 and 环比 of the figures in `figures` (see figures_listed): 同比 against the same cut-off a year ago, on every
+    basis; 环比 of what belongs to the period alone, and of stocks, against the period before. Change of a rate is in
+    percentage points. Where the base is missing or zero there is no percentage but a reason.
+#}
+{% macro comparisons(figures) %}
+with
+
+measures as (
+    select
+        'indicator' as measure,
+        indicator_id as measure_id,
+        indicator_name as measure_name,
+        unit_of_measure,
+        measure_kind = 'stock' as is_stock
+    from {{ ref('stg_catalog__indicators') }}
+    where measure_kind in ('flow', 'stock')
+
+    union all
+
+    select
+        'metric' as measure,
+        metric_id as measure_id,
+        metric_name as measure_name,
+        unit_of_measure,
+        false as is_stock
+    from {{ ref('stg_catalog__metrics') }}
+),
+
+periods as not materialized (
+    select * from {{ ref('stg_catalog__periods') }}
+),
+
+bases as not materialized (
+    select
+        form_id,
+        period_id,
+        '同比' as comparison,
+        year_ago_period_id as base_period_id
+    from periods
+
+    union all
+
+    select
+        form_id,
+        period_id,
+        '环比' as comparison,
+        previous_period_id as base_period_id
+    from periods
+    where period_kind != 'year_to_date'
+),
+
+-- A figure stands in its own period, and as the base of those that are compared with it.
+sides as (
+    select
+        figures.unit_id,
+        figures.form_id,
+        figures.period_id,
+        figures.measure,
+        figures.measure_id,
+        figures.basis,
+        bases.comparison,
+        true as is_own,
+        figures.value,
+        figures.reason,
+        null::numeric as first_value,
+        figures.reported_units,
+        figures.expected_units
+    from {{ figures }} as figures
+    inner join bases
+        on
+            figures.form_id = bases.form_id
+            and figures.period_id = bases.period_id
+            and (bases.comparison = '同比' or figures.basis != 'cumulative')
+
+    union all
+
+    select
+        figures.unit_id,
+        figures.form_id,
+        bases.period_id,
+        figures.measure,
+        figures.measure_id,
+        figures.basis,
+        bases.comparison,
+        false as is_own,
+        figures.value,
+        figures.reason,
+        figures.first_value,
+        figures.reported_units,
+        figures.expected_units
+    from {{ figures }} as figures
+    inner join bases
+        on
+            figures.form_id = bases.form_id
+            and figures.period_id = bases.base_period_id
+            and (bases.comparison = '同比' or figures.basis != 'cumulative')
+),
+
+brought_together as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        measure,
+        measure_id,
+        basis,
+        comparison,
+        max(value) filter (where is_own) as value,
+        max(reason) filter (where is_own) as value_reason,
+        bool_or(not is_own) as base_is_there,
+        max(value) filter (where not is_own) as base_value,
+        max(reason) filter (where not is_own) as base_reason,
+        max(first_value) filter (where not is_own and comparison = '同比') as base_first_value,
+        coalesce(max(reported_units) filter (where is_own), 0) as reported_units,
+        coalesce(max(expected_units) filter (where is_own), 0) as expected_units,
+        coalesce(max(reported_units) filter (where not is_own), 0) as base_reported_units,
+        coalesce(max(expected_units) filter (where not is_own), 0) as base_expected_units
+    from sides
+    group by unit_id, form_id, period_id, measure, measure_id, basis, comparison
+    having bool_or(is_own)
+),
+
+compared as (
+    select
+        brought_together.*,
+        measures.measure_name,
+        measures.unit_of_measure,
+        brought_together.value - brought_together.base_value as delta,
+        case brought_together.comparison
+            when '同比' then asked_periods.year_ago_period_id
+            else asked_periods.previous_period_id
+        end as base_period_id,
+        base_periods.period_name as base_period_name,
+        -- A window that began late, such as a scheme's first year, is no base for a whole one.
+        coalesce(
+            brought_together.basis = 'cumulative'
+            and asked_periods.period_kind != 'week'
+            and to_char(asked_periods.accumulates_from, 'MMDD') != to_char(base_periods.accumulates_from, 'MMDD'),
+            false
+        ) as counts_from_another_day
+    from brought_together
+    inner join measures
+        on
+            brought_together.measure = measures.measure
+            and brought_together.measure_id = measures.measure_id
+            and (brought_together.basis = 'stated') = measures.is_stock
+    inner join periods as asked_periods
+        on
+            brought_together.form_id = asked_periods.form_id
+            and brought_together.period_id = asked_periods.period_id
+    left join periods as base_periods
+        on
+            asked_periods.form_id = base_periods.form_id
+            and base_periods.period_id = case brought_together.comparison
+                when '同比' then asked_periods.year_ago_period_id
+                else asked_periods.previous_period_id
+            end
+),
+
+changed as (
+    select
+        *,
+        case
+            when unit_of_measure != '%' and not counts_from_another_day
+                then {{ exact_ratio('100 * delta', 'abs(base_value)') }}
+        end as change_percent,
+        case when unit_of_measure = '%' and not counts_from_another_day then delta end as change_points
+    from compared
+),
+
+final as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        measure,
+        measure_id,
+        measure_name,
+        unit_of_measure,
+        basis,
+        comparison,
+        value,
+        base_period_id,
+        base_value,
+        base_first_value,
+        delta,
+        change_percent,
+        change_points,
+        case
+            when change_points is not null
+                then case when change_points > 0 then '+' else '' end || round(change_points, 2) || '个百分点'
+            when change_percent is not null
+                then case when change_percent > 0 then '+' else '' end || round(change_percent, 2) || '%'
+            else '—'
+        end as change_text,
+        case
+            when coalesce(change_points, change_percent) is not null then null
+            when value is null then coalesce(value_reason, '本期没有数值')
+            when base_period_id is null then '没有可比的一期'
+            when counts_from_another_day then '起算日不同，不可比'
+            when not base_is_there then base_period_name || '未报'
+            when base_value is null then coalesce(base_reason, base_period_name || '没有数值')
+            else '基数为零'
+        end as reason,
+        reported_units,
+        expected_units,
+        base_reported_units,
+        base_expected_units,
+        reported_units = expected_units
+        and base_expected_units > 0
+        and base_reported_units = base_expected_units as is_complete
+    from changed
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,86 @@
+{#
+    The whole chain as common table expressions: the figures of the (form_id, period_id) in `pairs` in one world, from
+    units' values to rankings, each named with the prefix.
+#}
+{% macro figures_in(pairs, world, prefix='') %}
+{{ prefix }}scope as (
+    select
+        pairs.form_id,
+        pairs.period_id,
+        form_units.unit_id
+    from {{ pairs }} as pairs
+    inner join {{ ref('stg_catalog__form_units') }} as form_units on pairs.form_id = form_units.form_id
+),
+
+{{ prefix }}reports as (
+    {{ reports(prefix ~ 'scope', world) | indent(4) }}
+),
+
+{{ prefix }}unit_values as (
+    {{ unit_values(prefix ~ 'reports', world) | indent(4) }}
+),
+
+{{ prefix }}group_values as (
+    {{ group_values(prefix ~ 'unit_values', pairs, world) | indent(4) }}
+),
+
+{{ prefix }}metric_values as (
+    {{ metric_values(prefix ~ 'unit_values', pairs, world) | indent(4) }}
+),
+
+{{ prefix }}rankings as (
+    {{ rankings(prefix ~ 'unit_values', prefix ~ 'metric_values', pairs, world) | indent(4) }}
+),
+
+{{ prefix }}figures as (
+    {{ figures_listed(prefix ~ 'unit_values', prefix ~ 'group_values', prefix ~ 'metric_values') | indent(4) }}
+),
+
+{{ prefix }}comparisons as (
+    {{ comparisons(prefix ~ 'figures') | indent(4) }}
+)
+{% endmacro %}
+
+{#
+    The (form_id, period_id) needed to know all figures of those in `pairs`: with the periods they are compared with,
+    and those of other forms that metrics take terms from.
+#}
+{% macro pairs_needed(pairs) %}
+with
+
+compared_with as (
+    select
+        form_id,
+        period_id
+    from {{ pairs }}
+
+    union
+
+    select
+        periods.form_id,
+        bases.base_period_id as period_id
+    from {{ pairs }} as pairs
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            pairs.form_id = periods.form_id
+            and pairs.period_id = periods.period_id
+    cross join lateral (values (periods.previous_period_id), (periods.year_ago_period_id)) as bases (base_period_id)
+    where bases.base_period_id is not null
+)
+
+select
+    form_id,
+    period_id
+from compared_with
+
+union
+
+select
+    matched.term_form_id as form_id,
+    matched.term_period_id as period_id
+from compared_with
+inner join {{ ref('int_periods_matched_across_forms') }} as matched
+    on
+        compared_with.form_id = matched.form_id
+        and compared_with.period_id = matched.period_id
+{% endmacro %}

@@ -1,0 +1,191 @@
+{#
+    The figures of groups: sums over their units, for the (form_id, period_id) in `periods`. One row per group, form,
+    period and indicator. Rates, ranks and points do not add up and have no row. A unit whose figures another unit of the
+    group holds already is left out.
+#}
+{% macro group_values(unit_values, periods, world) %}
+with
+
+units_expected as (
+    {{ units_of_periods(periods, world) | indent(4) }}
+),
+
+unit_closure as not materialized (
+    select * from {{ ref('stg_catalog__unit_closure') }}
+    where depth > 0 and is_counted
+),
+
+indicators as not materialized (
+    select * from {{ ref('stg_catalog__indicators') }}
+    where measure_kind in ('flow', 'stock')
+),
+
+applicability as not materialized (
+    select * from {{ ref('int_indicators_crossed_with_unit_kinds') }}
+),
+
+expected_by_kind as (
+    select
+        unit_closure.group_id,
+        units_expected.form_id,
+        units_expected.period_id,
+        units_expected.unit_kind,
+        count(*) as units
+    from units_expected
+    inner join unit_closure on units_expected.unit_id = unit_closure.unit_id
+    group by unit_closure.group_id, units_expected.form_id, units_expected.period_id, units_expected.unit_kind
+),
+
+expected as (
+    select
+        expected_by_kind.group_id,
+        expected_by_kind.form_id,
+        expected_by_kind.period_id,
+        applicability.indicator_id,
+        sum(expected_by_kind.units) filter (where applicability.is_applicable) as units
+    from expected_by_kind
+    inner join indicators on expected_by_kind.form_id = indicators.form_id
+    inner join applicability
+        on
+            indicators.indicator_id = applicability.indicator_id
+            and expected_by_kind.unit_kind = applicability.unit_kind
+    group by
+        expected_by_kind.group_id, expected_by_kind.form_id, expected_by_kind.period_id, applicability.indicator_id
+),
+
+-- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.
+reported as (
+    select
+        unit_closure.group_id,
+        unit_values.form_id,
+        unit_values.period_id,
+        unit_values.indicator_id,
+        sum(unit_values.stated_value) as value,
+        sum(unit_values.cumulative_value) as cumulative_value,
+        sum(unit_values.single_value) as single_value,
+        sum(unit_values.first_value) as first_value,
+        count(unit_values.stated_value) as reported_units,
+        count(unit_values.cumulative_value) as cumulative_units,
+        count(unit_values.single_value) as single_units,
+        count(*) filter (where applicability.is_applicable) as applicable_units,
+        count(unit_values.stated_value) filter (where not applicability.is_applicable) as other_units,
+        min(unit_values.reported_periods) filter (where applicability.is_applicable) as reported_periods,
+        max(unit_values.expected_periods) as expected_periods
+    from {{ periods }} as asked
+    inner join {{ unit_values }} as unit_values
+        on
+            asked.form_id = unit_values.form_id
+            and asked.period_id = unit_values.period_id
+    inner join indicators on unit_values.indicator_id = indicators.indicator_id
+    inner join {{ ref('stg_catalog__form_units') }} as form_units
+        on
+            unit_values.form_id = form_units.form_id
+            and unit_values.unit_id = form_units.unit_id
+    inner join {{ ref('stg_catalog__units') }} as units on unit_values.unit_id = units.unit_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            asked.form_id = periods.form_id
+            and asked.period_id = periods.period_id
+            and coalesce(units.valid_from <= periods.ends_on, true)
+            and coalesce(units.valid_to >= periods.starts_on, true)
+    inner join unit_closure on unit_values.unit_id = unit_closure.unit_id
+    inner join applicability
+        on
+            unit_values.indicator_id = applicability.indicator_id
+            and units.unit_kind = applicability.unit_kind
+    group by unit_closure.group_id, unit_values.form_id, unit_values.period_id, unit_values.indicator_id
+),
+
+together as (
+    select
+        group_id,
+        form_id,
+        period_id,
+        indicator_id,
+        coalesce(units, 0) as expected_units,
+        null::numeric as value,
+        null::numeric as cumulative_value,
+        null::numeric as single_value,
+        null::numeric as first_value,
+        0 as reported_units,
+        0 as cumulative_units,
+        0 as single_units,
+        0 as applicable_units,
+        null::integer as reported_periods,
+        null::integer as expected_periods
+    from expected
+
+    union all
+
+    select
+        group_id,
+        form_id,
+        period_id,
+        indicator_id,
+        other_units as expected_units,
+        value,
+        cumulative_value,
+        single_value,
+        first_value,
+        reported_units,
+        cumulative_units,
+        single_units,
+        applicable_units,
+        reported_periods,
+        expected_periods
+    from reported
+),
+
+added as (
+    select
+        group_id,
+        form_id,
+        period_id,
+        indicator_id,
+        max(value) as value,
+        max(cumulative_value) as cumulative_value,
+        max(single_value) as single_value,
+        max(first_value) as first_value,
+        sum(reported_units)::bigint as reported_units,
+        sum(cumulative_units)::bigint as cumulative_units,
+        sum(single_units)::bigint as single_units,
+        sum(expected_units)::bigint as expected_units,
+        sum(applicable_units)::bigint as applicable_units,
+        max(reported_periods) as reported_periods,
+        max(expected_periods) as expected_periods
+    from together
+    group by group_id, form_id, period_id, indicator_id
+),
+
+final as (
+    select
+        added.group_id as unit_id,
+        added.form_id,
+        added.period_id,
+        extract(year from periods.ends_on)::integer as year,
+        added.indicator_id,
+        added.value,
+        added.cumulative_value,
+        added.single_value,
+        added.first_value,
+        added.reported_units,
+        added.cumulative_units,
+        added.single_units,
+        added.expected_units,
+        -- The periods that even the unit with the fewest has reported.
+        case
+            when added.applicable_units < added.expected_units then 0
+            else coalesce(added.reported_periods, 0)
+        end as reported_periods,
+        coalesce(added.expected_periods, 0) as expected_periods,
+        added.reported_units = added.expected_units as is_complete,
+        added.single_units = added.expected_units as single_is_complete
+    from added
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            added.form_id = periods.form_id
+            and added.period_id = periods.period_id
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,258 @@
+{#
+    Metrics of units and groups for the (form_id, period_id) in `periods`: scale × sum of numerators ÷ sum of
+    denominators, never a mean of rates. One row per unit or group, form, period and metric; a unit that owes the form
+    and has not reported has one too. A unit that lacks one term adds neither to the numerator nor to the denominator.
+    A term of another form is taken from the period of that form that ends the same day, or else holds it (a yearly plan).
+#}
+{% macro metric_values(unit_values, periods, world) %}
+{%- set bases = ['stated', 'cumulative', 'single', 'first'] %}
+with
+
+units_expected as (
+    {{ units_of_periods(periods, world) | indent(4) }}
+),
+
+metrics as not materialized (
+    select * from {{ ref('stg_catalog__metrics') }}
+),
+
+metric_terms as not materialized (
+    select * from {{ ref('stg_catalog__metric_terms') }}
+),
+
+applicability as not materialized (
+    select * from {{ ref('int_indicators_crossed_with_unit_kinds') }}
+),
+
+terms_applicable as (
+    select
+        metric_terms.metric_id,
+        applicability.unit_kind,
+        bool_and(applicability.is_applicable) as is_applicable
+    from metric_terms
+    inner join applicability on metric_terms.indicator_id = applicability.indicator_id
+    group by metric_terms.metric_id, applicability.unit_kind
+),
+
+terms_wanted as (
+    select
+        metric_id,
+        count(*) as terms
+    from metric_terms
+    group by metric_id
+),
+
+-- What does not add up over time, and what is taken from a longer period, is the same on every basis.
+terms as (
+    select
+        metrics.metric_id,
+        asked.form_id,
+        asked.period_id,
+        unit_values.unit_id,
+        metric_terms.role,
+        unit_values.stated_value,
+        unit_values.first_value,
+        case
+            when indicators.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.cumulative_value
+            else unit_values.stated_value
+        end as cumulative_value,
+        case
+            when indicators.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.single_value
+            else unit_values.stated_value
+        end as single_value
+    from {{ periods }} as asked
+    inner join {{ ref('int_periods_matched_across_forms') }} as periods_matched
+        on
+            asked.form_id = periods_matched.form_id
+            and asked.period_id = periods_matched.period_id
+    inner join {{ unit_values }} as unit_values
+        on
+            periods_matched.term_form_id = unit_values.form_id
+            and periods_matched.term_period_id = unit_values.period_id
+    inner join {{ ref('stg_catalog__indicators') }} as indicators
+        on unit_values.indicator_id = indicators.indicator_id
+    inner join metric_terms on unit_values.indicator_id = metric_terms.indicator_id
+    inner join metrics
+        on
+            metric_terms.metric_id = metrics.metric_id
+            and asked.form_id = metrics.form_id
+),
+
+terms_added as (
+    select
+        metric_id,
+        form_id,
+        period_id,
+        unit_id,
+        {%- for basis in bases %}
+        count({{ basis }}_value) as {{ basis }}_terms,
+        sum({{ basis }}_value) filter (where role = 'numerator') as {{ basis }}_numerator,
+        sum({{ basis }}_value) filter (where role = 'denominator') as {{ basis }}_denominator
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from terms
+    group by metric_id, form_id, period_id, unit_id
+),
+
+-- Those who owe the form, with what they reported of it.
+together as (
+    select
+        metrics.metric_id,
+        units_expected.form_id,
+        units_expected.period_id,
+        units_expected.unit_id,
+        units_expected.unit_kind,
+        {%- for basis in bases %}
+        0 as {{ basis }}_terms,
+        null::numeric as {{ basis }}_numerator,
+        null::numeric as {{ basis }}_denominator
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from units_expected
+    inner join metrics on units_expected.form_id = metrics.form_id
+
+    union all
+
+    select
+        metric_id,
+        form_id,
+        period_id,
+        unit_id,
+        null as unit_kind,
+        {%- for basis in bases %}
+        {{ basis }}_terms,
+        {{ basis }}_numerator,
+        {{ basis }}_denominator
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from terms_added
+),
+
+terms_by_unit as (
+    select
+        metric_id,
+        form_id,
+        period_id,
+        unit_id,
+        max(unit_kind) as unit_kind,
+        {%- for basis in bases %}
+        max({{ basis }}_terms) as {{ basis }}_terms,
+        max({{ basis }}_numerator) as {{ basis }}_numerator,
+        max({{ basis }}_denominator) as {{ basis }}_denominator
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from together
+    group by metric_id, form_id, period_id, unit_id
+    having max(unit_kind) is not null
+),
+
+rolled_up as (
+    select
+        unit_closure.group_id as unit_id,
+        terms_by_unit.metric_id,
+        terms_by_unit.form_id,
+        terms_by_unit.period_id,
+        {%- for basis in bases %}
+        sum(terms_by_unit.{{ basis }}_numerator)
+            filter (where terms_by_unit.{{ basis }}_terms = terms_wanted.terms) as {{ basis }}_numerator,
+        sum(terms_by_unit.{{ basis }}_denominator)
+            filter (where terms_by_unit.{{ basis }}_terms = terms_wanted.terms) as {{ basis }}_denominator,
+        {%- endfor %}
+        count(*) filter (where terms_by_unit.stated_terms = terms_wanted.terms) as reported_units,
+        count(*) filter (where terms_by_unit.cumulative_terms = terms_wanted.terms) as cumulative_units,
+        count(*) filter (where terms_by_unit.single_terms = terms_wanted.terms) as single_units,
+        count(*) filter (
+            where coalesce(terms_applicable.is_applicable, true) or terms_by_unit.stated_terms = terms_wanted.terms
+        ) as expected_units
+    from terms_by_unit
+    inner join terms_wanted on terms_by_unit.metric_id = terms_wanted.metric_id
+    inner join {{ ref('stg_catalog__unit_closure') }} as unit_closure
+        on
+            terms_by_unit.unit_id = unit_closure.unit_id
+            and unit_closure.is_counted
+    left join terms_applicable
+        on
+            terms_by_unit.metric_id = terms_applicable.metric_id
+            and terms_by_unit.unit_kind = terms_applicable.unit_kind
+    group by unit_closure.group_id, terms_by_unit.metric_id, terms_by_unit.form_id, terms_by_unit.period_id
+),
+
+valued as (
+    select
+        rolled_up.unit_id,
+        rolled_up.form_id,
+        rolled_up.period_id,
+        extract(year from periods.ends_on)::integer as year,
+        rolled_up.metric_id,
+        metrics.unit_of_measure,
+        metrics.decimals,
+        rolled_up.stated_numerator as numerator,
+        rolled_up.stated_denominator as denominator,
+        rolled_up.single_numerator,
+        rolled_up.single_denominator,
+        {%- for basis in bases %}
+        case
+            when metrics.has_denominator
+                then {{ exact_ratio('metrics.scale * rolled_up.' ~ basis ~ '_numerator', 'rolled_up.' ~ basis ~ '_denominator') }}
+            else trim_scale(metrics.scale * rolled_up.{{ basis }}_numerator)
+        end as {{ basis }}_value,
+        {%- endfor %}
+        -- 时序进度: the share of the year's periods that have passed.
+        case
+            when metrics.against_schedule and periods.period_kind not in ('campaign', 'list')
+                then trim_scale(round(100 * periods.sequence::numeric / (
+                    select count(*)
+                    from {{ ref('stg_catalog__periods') }} as members
+                    where
+                        periods.form_id = members.form_id
+                        and periods.accumulates_from = members.accumulates_from
+                        and periods.period_kind = members.period_kind
+                ), 20))
+        end as schedule_value,
+        rolled_up.reported_units,
+        rolled_up.cumulative_units,
+        rolled_up.single_units,
+        rolled_up.expected_units
+    from rolled_up
+    inner join metrics on rolled_up.metric_id = metrics.metric_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            rolled_up.form_id = periods.form_id
+            and rolled_up.period_id = periods.period_id
+),
+
+final as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        year,
+        metric_id,
+        numerator,
+        denominator,
+        stated_value as value,
+        decimals,
+        case
+            when stated_value is not null
+                then round(stated_value, decimals) || case when unit_of_measure = '%' then '%' else '' end
+            when denominator = 0 then '—'
+            when expected_units = 0 then '不适用'
+        end as value_text,
+        cumulative_value,
+        single_numerator,
+        single_denominator,
+        single_value,
+        first_value,
+        schedule_value,
+        stated_value - schedule_value as schedule_gap,
+        reported_units,
+        cumulative_units,
+        single_units,
+        expected_units,
+        reported_units = expected_units as is_complete,
+        single_units = expected_units as single_is_complete
+    from valued
+)
+
+select * from final
+{% endmacro %}

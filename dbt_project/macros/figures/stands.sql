@@ -1,0 +1,41 @@
+{#
+    Which submissions the figures are taken from. A world says which: `now` those that stand; `as_of` those that stood at
+    an instant; with `without`, those that would have stood then had this one submission not come; with `count_returned`,
+    the latest ones, sent back or not.
+
+    An instant and a submission are SQL expressions, such as the arguments of a function.
+#}
+{% macro now() -%}
+    {{ return({'as_of': none, 'without': none, 'count_returned': false}) }}
+{%- endmacro %}
+
+{% macro world(as_of=none, without=none, count_returned=false) -%}
+    {{ return({'as_of': as_of, 'without': without, 'count_returned': count_returned}) }}
+{%- endmacro %}
+
+{% macro stands(submission, world) -%}
+    {%- if world.count_returned -%}
+    {{ submission }}.next_received_at is null and {{ submission }}.outcome != 'received'
+    {%- elif world.as_of is none -%}
+    {{ submission }}.is_standing
+    {%- elif world.without is none -%}
+    {{ submission }}.known_from <= {{ world.as_of }}
+            and ({{ submission }}.known_to is null or {{ submission }}.known_to > {{ world.as_of }})
+    {%- else -%}
+    {{ submission }}.submission_id != {{ world.without }}
+            and {{ submission }}.known_from <= {{ world.as_of }}
+            and (
+                {{ submission }}.known_to is null
+                or {{ submission }}.known_to > {{ world.as_of }}
+                or {{ submission }}.superseded_by = {{ world.without }}
+            )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro was_received(submission, world) -%}
+    {%- if world.as_of is none -%}
+    true
+    {%- else -%}
+    {{ submission }}.received_at <= {{ world.as_of }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,304 @@
+{#
+    The figures of units: stated, cumulative (累计) and of the period alone (本期), each derived from what stands.
+
+    `reports` names what the macro of that name gives. One row per unit, form, period and indicator reported. A cumulative
+    figure less that of the previous period is the period's own; the periods of a window added up are the cumulative one.
+    Where one in between is missing there is no figure but a reason. Stocks are neither added nor subtracted. A summary (a
+    quarter of months) takes its figures from the last period in it and states nothing itself.
+
+    Large relations are joined by the index of one of them, or put together by grouping: how many rows a report has is
+    nothing a planner can know beforehand.
+#}
+{% macro unit_values(reports, world) %}
+with
+
+indicators as not materialized (
+    select * from {{ ref('stg_catalog__indicators') }}
+),
+
+observations as not materialized (
+    select * from {{ ref('stg_intake__observations') }}
+),
+
+-- Cumulative flows, stocks, and what is neither: all that one report and the one before it say.
+from_one_report as (
+    select
+        reports.unit_id,
+        reports.form_id,
+        reports.period_id,
+        reports.year,
+        observations.indicator_id,
+        reports.is_summary,
+        coalesce(indicators.measure_kind, 'rate') as measure_kind,
+        'cumulative' as figures,
+        observations.cell_state,
+        observations.stated_value,
+        observations.stated_text,
+        observations.decimals,
+        observations.sheet,
+        observations.cell,
+        reports.submission_id,
+        reports.reported_periods,
+        reports.expected_periods,
+        case when indicators.measure_kind = 'flow' then observations.stated_value end as cumulative_value,
+        null::text as cumulative_gap,
+        case
+            when indicators.measure_kind != 'flow' then null
+            when reports.opens_window then observations.stated_value
+            -- The same thing stated the other way, 本月 beside 累计: what is stated need not be derived.
+            when indicators.counterpart_id is not null and not reports.is_summary
+                then coalesce(
+                    (
+                        select counterparts.stated_value
+                        from observations as counterparts
+                        where
+                            reports.unit_id = counterparts.unit_id
+                            and reports.submission_id = counterparts.submission_id
+                            and indicators.counterpart_id = counterparts.indicator_id
+                    ),
+                    observations.stated_value - earlier.stated_value
+                )
+            else observations.stated_value - earlier.stated_value
+        end as single_value,
+        reports.previous_period_name
+        || case when reports.earlier_submission_id is null then '未报' else '空白' end as single_gap,
+        case
+            when reports.first_submission_id = reports.submission_id then observations.stated_value
+            else (
+                select first_observations.stated_value
+                from observations as first_observations
+                where
+                    reports.unit_id = first_observations.unit_id
+                    and reports.first_submission_id = first_observations.submission_id
+                    and observations.indicator_id = first_observations.indicator_id
+            )
+        end as first_value,
+        case
+            when indicators.measure_kind = 'flow' then greatest(reports.known_from, reports.earlier_known_from)
+            else reports.known_from
+        end as known_from
+    from {{ reports }} as reports
+    inner join observations
+        on
+            reports.unit_id = observations.unit_id
+            and reports.submission_id = observations.submission_id
+    left join indicators on observations.indicator_id = indicators.indicator_id
+    left join observations as earlier
+        on
+            reports.unit_id = earlier.unit_id
+            and reports.earlier_submission_id = earlier.submission_id
+            and observations.indicator_id = earlier.indicator_id
+    where
+        not coalesce(indicators.measure_kind = 'flow' and indicators.figures = 'single', false)
+        and not (reports.is_summary and coalesce(indicators.measure_kind, 'rate') not in ('flow', 'stock'))
+),
+
+-- Flows stated for the period alone: added up over the reports of the window.
+singles as (
+    select * from indicators
+    where measure_kind = 'flow' and figures = 'single'
+),
+
+members as (
+    select
+        reports.unit_id,
+        reports.form_id,
+        reports.period_id,
+        reports.year,
+        reports.is_summary,
+        reports.submission_id as own_submission_id,
+        reports.first_submission_id,
+        reports.reported_periods,
+        reports.expected_periods,
+        singles.indicator_id,
+        singles.counterpart_id,
+        periods.ends_on,
+        periods.period_name,
+        periods.starts_on >= reports.starts_on as is_within,
+        submissions.submission_id,
+        submissions.known_from
+    from {{ reports }} as reports
+    inner join singles on reports.form_id = singles.form_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            reports.form_id = periods.form_id
+            and reports.accumulates_from = periods.accumulates_from
+            and reports.calendar_kind = periods.period_kind
+            and reports.ends_on >= periods.ends_on
+    left join {{ ref('fct_submissions') }} as submissions
+        on
+            periods.form_id = submissions.form_id
+            and periods.period_id = submissions.period_id
+            and reports.unit_id = submissions.unit_id
+            and submissions.row_role = 'unit'
+            and {{ stands('submissions', world) }}
+),
+
+members_valued as (
+    select
+        members.*,
+        members.submission_id = members.own_submission_id as is_own,
+        observations.cell_state,
+        observations.stated_value,
+        observations.stated_text,
+        observations.decimals,
+        observations.sheet,
+        observations.cell,
+        case
+            when observations.stated_value is null
+                then to_char(members.ends_on, 'YYYY-MM-DD') || members.period_name
+                    || case when members.submission_id is null then '未报' else '空白' end
+        end as gap
+    from members
+    left join observations
+        on
+            members.unit_id = observations.unit_id
+            and members.submission_id = observations.submission_id
+            and members.indicator_id = observations.indicator_id
+),
+
+members_added as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        year,
+        indicator_id,
+        counterpart_id,
+        is_summary,
+        own_submission_id as submission_id,
+        first_submission_id,
+        reported_periods,
+        expected_periods,
+        max(cell_state) filter (where is_own) as cell_state,
+        max(stated_value) filter (where is_own) as stated_value,
+        max(stated_text) filter (where is_own) as stated_text,
+        max(decimals) filter (where is_own) as decimals,
+        max(sheet) filter (where is_own) as sheet,
+        max(cell) filter (where is_own) as cell,
+        case when count(stated_value) = count(*) then sum(stated_value) end as cumulative_value,
+        substr(min(gap), 11) as cumulative_gap,
+        case
+            when count(stated_value) filter (where is_within) = count(*) filter (where is_within)
+                then sum(stated_value) filter (where is_within)
+        end as single_value,
+        substr(min(gap) filter (where is_within), 11) as single_gap,
+        max(known_from) as known_from
+    from members_valued
+    group by
+        unit_id, form_id, period_id, year, indicator_id, counterpart_id, is_summary, own_submission_id,
+        first_submission_id, reported_periods, expected_periods
+    having bool_or(is_own and cell_state is not null)
+),
+
+from_all_reports as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        year,
+        indicator_id,
+        is_summary,
+        'flow' as measure_kind,
+        'single' as figures,
+        cell_state,
+        stated_value,
+        stated_text,
+        decimals,
+        sheet,
+        cell,
+        submission_id,
+        reported_periods,
+        expected_periods,
+        case
+            when counterpart_id is not null and not is_summary
+                then coalesce(
+                    (
+                        select counterparts.stated_value
+                        from observations as counterparts
+                        where
+                            members_added.unit_id = counterparts.unit_id
+                            and members_added.submission_id = counterparts.submission_id
+                            and members_added.counterpart_id = counterparts.indicator_id
+                    ),
+                    cumulative_value
+                )
+            else cumulative_value
+        end as cumulative_value,
+        cumulative_gap,
+        single_value,
+        single_gap,
+        case
+            when is_summary then single_value
+            when first_submission_id = submission_id then stated_value
+            else (
+                select first_observations.stated_value
+                from observations as first_observations
+                where
+                    members_added.unit_id = first_observations.unit_id
+                    and members_added.first_submission_id = first_observations.submission_id
+                    and members_added.indicator_id = first_observations.indicator_id
+            )
+        end as first_value,
+        known_from
+    from members_added
+),
+
+together as (
+    select * from from_one_report
+
+    union all
+
+    select * from from_all_reports
+),
+
+-- A summary states nothing itself: its figure is the one of its form's own basis.
+owned as (
+    select
+        *,
+        case when is_summary and figures = 'single' then single_value else stated_value end as own_value
+    from together
+),
+
+final as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        year,
+        indicator_id,
+        case
+            when not is_summary then cell_state
+            when own_value is null then 'blank'
+            when own_value = 0 then 'zero'
+            else 'value'
+        end as cell_state,
+        own_value as stated_value,
+        case when not is_summary then stated_text end as stated_text,
+        case when not is_summary then decimals end as decimals,
+        cumulative_value,
+        case
+            when cumulative_value is not null then null
+            when measure_kind != 'flow' then '不累加'
+            when stated_value is null then '本期空白'
+            else cumulative_gap
+        end as cumulative_reason,
+        single_value,
+        case
+            when single_value is not null then null
+            when measure_kind != 'flow' then '不相减'
+            when stated_value is null then '本期空白'
+            else single_gap
+        end as single_reason,
+        first_value,
+        reported_periods,
+        expected_periods,
+        sheet,
+        cell,
+        submission_id,
+        known_from
+    from owned
+)
+
+select * from final
+{% endmacro %}

@@ -1,0 +1,16 @@
+{{ config(arguments = ['authority_id text', 'period_id text', 'as_of timestamptz']) }}
+
+with
+
+{{ figures_as_of() }},
+
+final as (
+    select metric_values.*
+    from metric_values
+    inner join asked
+        on
+            metric_values.form_id = asked.form_id
+            and metric_values.period_id = asked.period_id
+)
+
+select * from final

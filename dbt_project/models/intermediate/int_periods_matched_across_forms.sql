@@ -1,0 +1,79 @@
+{#  Follows from the catalog alone: computed when the catalog changes. #}
+{{ config(
+    materialized = 'table',
+    indexes = [{'columns': ['form_id', 'period_id']}, {'columns': ['term_form_id', 'term_period_id']}],
+    post_hook = 'analyze {{ this }}'
+) }}
+
+-- For each period of a form, the period of another form that a metric takes its terms from: the one that ends the same
+-- day, or else the shortest that holds that day, such as the year of a plan.
+with
+
+periods as (
+    select * from {{ ref('stg_catalog__periods') }}
+),
+
+metrics as (
+    select * from {{ ref('stg_catalog__metrics') }}
+),
+
+metric_terms as (
+    select * from {{ ref('stg_catalog__metric_terms') }}
+),
+
+forms_paired as (
+    select
+        metrics.form_id,
+        metric_terms.form_id as term_form_id
+    from metrics
+    inner join metric_terms on metrics.metric_id = metric_terms.metric_id
+    where metrics.form_id != metric_terms.form_id
+    group by metrics.form_id, metric_terms.form_id
+),
+
+candidates as (
+    select
+        forms_paired.form_id,
+        periods.period_id,
+        forms_paired.term_form_id,
+        term_periods.period_id as term_period_id,
+        periods.starts_on = term_periods.starts_on and periods.ends_on = term_periods.ends_on as is_same_span,
+        row_number() over (
+            partition by forms_paired.form_id, periods.period_id, forms_paired.term_form_id
+            order by
+                term_periods.period_id = periods.period_id desc,
+                term_periods.ends_on = periods.ends_on and term_periods.starts_on = periods.starts_on desc,
+                term_periods.ends_on - term_periods.starts_on,
+                term_periods.period_id
+        ) as choice
+    from forms_paired
+    inner join periods on forms_paired.form_id = periods.form_id
+    inner join periods as term_periods
+        on
+            forms_paired.term_form_id = term_periods.form_id
+            and periods.ends_on >= term_periods.starts_on
+            and periods.ends_on <= term_periods.ends_on
+),
+
+final as (
+    select
+        form_id,
+        period_id,
+        form_id as term_form_id,
+        period_id as term_period_id,
+        true as is_same_span
+    from periods
+
+    union all
+
+    select
+        form_id,
+        period_id,
+        term_form_id,
+        term_period_id,
+        is_same_span
+    from candidates
+    where choice = 1
+)
+
+select * from final

@@ -1,0 +1,126 @@
+-- What the ranks would be if the submissions that were sent back came in as they stand: only of scoreboards and periods
+-- in which one is waiting for its correction.
+with
+
+submissions as (
+    select * from {{ ref('fct_submissions') }}
+),
+
+periods_touched as (
+    select * from {{ ref('int_periods_touched') }}
+),
+
+scoreboards as (
+    select * from {{ ref('stg_catalog__scoreboards') }}
+),
+
+periods_matched as not materialized (
+    select * from {{ ref('int_periods_matched_across_forms') }}
+),
+
+forms_mapped_to_dependents as not materialized (
+    select * from {{ ref('int_forms_mapped_to_dependents') }}
+),
+
+periods as (
+    select * from {{ ref('stg_catalog__periods') }}
+),
+
+waiting as (
+    select distinct
+        submissions.form_id,
+        periods.period_id
+    from submissions
+    inner join periods
+        on
+            submissions.form_id = periods.form_id
+            and submissions.period_id = periods.reported_as
+    where
+        submissions.outcome = 'returned'
+        and submissions.next_received_at is null
+        and submissions.row_role = 'unit'
+),
+
+moved as (
+    select
+        form_id,
+        period_id
+    from waiting
+
+    union
+
+    select
+        forms_mapped_to_dependents.dependent_form_id as form_id,
+        waiting.period_id
+    from waiting
+    inner join forms_mapped_to_dependents on waiting.form_id = forms_mapped_to_dependents.form_id
+
+    union
+
+    select
+        periods_matched.form_id,
+        periods_matched.period_id
+    from waiting
+    inner join periods_matched
+        on
+            waiting.form_id = periods_matched.term_form_id
+            and waiting.period_id = periods_matched.term_period_id
+),
+
+boards as (
+    select distinct
+        moved.form_id,
+        moved.period_id
+    from moved
+    inner join periods_touched
+        on
+            moved.form_id = periods_touched.form_id
+            and moved.period_id = periods_touched.period_id
+    inner join scoreboards on moved.form_id = scoreboards.form_id
+),
+
+pairs as (
+    select
+        form_id,
+        period_id
+    from boards
+
+    union
+
+    select
+        periods_matched.term_form_id as form_id,
+        periods_matched.term_period_id as period_id
+    from boards
+    inner join periods_matched
+        on
+            boards.form_id = periods_matched.form_id
+            and boards.period_id = periods_matched.period_id
+
+    union
+
+    -- Items of a scoreboard may come from any form.
+    select
+        forms_mapped_to_dependents.form_id,
+        boards.period_id
+    from boards
+    inner join forms_mapped_to_dependents on boards.form_id = forms_mapped_to_dependents.dependent_form_id
+),
+
+{{ figures_in('pairs', world(count_returned=true)) }},
+
+final as (
+    select
+        rankings.scoreboard_id,
+        rankings.form_id,
+        rankings.period_id,
+        rankings.unit_id,
+        rankings.item_id,
+        rankings.rank
+    from rankings
+    inner join boards
+        on
+            rankings.form_id = boards.form_id
+            and rankings.period_id = boards.period_id
+)
+
+select * from final

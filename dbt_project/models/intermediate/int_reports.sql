@@ -1,0 +1,8 @@
+{#  A table of its own, so that what is joined to it is planned on how much there is. #}
+{{ config(
+    materialized = 'incremental',
+    incremental_strategy = 'replace_all',
+    post_hook = 'analyze {{ this }}'
+) }}
+
+{{ reports(scope=ref('int_units_touched'), world=now()) }}

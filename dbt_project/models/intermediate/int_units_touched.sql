@@ -1,0 +1,76 @@
+{{ config(
+    materialized = 'incremental',
+    incremental_strategy = 'replace_all',
+    post_hook = 'analyze {{ this }}'
+) }}
+
+with
+
+submissions as (
+    select * from {{ ref('stg_intake__submissions') }}
+),
+
+periods as (
+    select * from {{ ref('stg_catalog__periods') }}
+),
+
+reported as (
+    {%- if is_incremental() %}
+    select distinct
+        form_id,
+        period_id,
+        unit_id
+    from {{ ref('stg_intake__touched') }}
+    where is_claimed and unit_id is not null
+    {%- else %}
+    select distinct
+        form_id,
+        period_id,
+        unit_id
+    from submissions
+    {%- endif %}
+),
+
+-- What is sent for one period moves the later ones of its accumulation window, and the coarser periods that take their
+-- figures from any of these. A full refresh has all of them anyway.
+reported_or_later as (
+    {% if is_incremental() -%}
+    select distinct
+        later.form_id,
+        later.period_id,
+        reported.unit_id
+    from reported
+    inner join periods
+        on
+            reported.form_id = periods.form_id
+            and reported.period_id = periods.period_id
+    inner join periods as later
+        on
+            periods.form_id = later.form_id
+            and periods.accumulates_from = later.accumulates_from
+            and periods.ends_on <= later.ends_on
+            and later.reported_as = later.period_id
+    inner join submissions
+        on
+            later.form_id = submissions.form_id
+            and later.period_id = submissions.period_id
+            and reported.unit_id = submissions.unit_id
+    {%- else -%}
+    select * from reported
+    {%- endif %}
+),
+
+final as (
+    select
+        periods.form_id,
+        periods.period_id,
+        reported_or_later.unit_id,
+        extract(year from periods.ends_on)::integer as year
+    from reported_or_later
+    inner join periods
+        on
+            reported_or_later.form_id = periods.form_id
+            and reported_or_later.period_id = periods.reported_as
+)
+
+select * from final

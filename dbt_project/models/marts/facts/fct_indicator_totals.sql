@@ -1,0 +1,14 @@
+-- depends_on: {{ ref('int_periods_touched') }}
+{{ config(
+    indexes = [
+        {'columns': ['unit_id', 'period_id', 'form_id', 'indicator_id', 'year'], 'unique': true},
+        {'columns': ['form_id', 'period_id']}
+    ],
+    meta = {'partition_by_year': true}
+) }}
+
+{{ group_values(
+    unit_values=ref('fct_indicator_values'),
+    periods=ref('int_periods_touched'),
+    world=now()
+) }}

@@ -1,0 +1,107 @@
+"""Zip files laid out as spreadsheet software lays them out, read straight from their bytes.
+
+Strict and small: whatever is not as usual is answered with None, and is for ``zipfile`` to read or to refuse: that one
+takes a fifth of the time that reading a small workbook may take.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from enforcement_reporting.workbook.remembered import remembered
+
+MAX_KEPT = 65_536
+_END = struct.Struct("<4s4H2LH")
+_LISTED = struct.Struct("<4s2xBxHH4xLLLHHHH6xL")
+_LOCAL = struct.Struct("<4s22xHH")
+_HARMLESS_FLAGS = 0x0002 | 0x0004 | 0x0008 | 0x0800  # how hard it was packed, sizes stated behind, names in UTF-8
+_STORED, _DEFLATED = 0, 8
+_NEWEST_VERSION = 63  # of the zip format
+
+Entry = tuple[bytes, int, int, int, int, int]  # name, method, crc, packed size, size, where it starts
+
+
+class Container:
+    """The parts of a zip by their names. ``open`` answers None where anything about its directory is unusual."""
+
+    def __init__(self, content: bytes, entries: list[Entry], end: int) -> None:
+        self._content = content
+        self._entries = {entry[0].decode("ascii"): entry for entry in entries}
+        starts = sorted(entry[-1] for entry in entries)
+        self._ends_before = dict(zip(starts, [*starts[1:], end], strict=True))
+        self.names = list(self._entries)
+
+    @classmethod
+    def open(cls, content: bytes) -> Container | None:
+        """Return the zip, or None where it is for others to read."""
+        end = len(content) - _END.size
+        if end < 0:
+            return None
+        signature, disk, first_disk, here, count, size, start, comment = _END.unpack_from(content, end)
+        if (signature, disk, first_disk, here, comment) != (b"PK\5\6", 0, 0, count, 0) or start + size != end:
+            return None
+        entries: list[Entry] = []
+        place = start
+        for _ in range(count):
+            if place + _LISTED.size > end:
+                return None
+            signature, version, flags, method, crc, packed_size, size, name_size, extra, remark, disk, offset = (
+                _LISTED.unpack_from(content, place)
+            )
+            place += _LISTED.size
+            name = content[place : place + name_size]
+            place += name_size + extra + remark
+            if (
+                signature != b"PK\1\2"
+                or version > _NEWEST_VERSION
+                or flags & ~_HARMLESS_FLAGS
+                or method not in (_STORED, _DEFLATED)
+                or disk
+            ):
+                return None
+            if not name.isascii() or b"\0" in name or 0xFFFFFFFF in (packed_size, size, offset):
+                return None
+            entries.append((name, method, crc, packed_size, size, offset))
+        container = cls(content, entries, start)
+        alone = len(container._entries) == len(container._ends_before) == len(entries)
+        return container if place == end and alone else None
+
+    def read(self, name: str, room: int, *, is_structure: bool) -> bytes | None:
+        """Return a part, never more than one byte beyond ``room``; None where it is not what the directory says.
+
+        ``is_structure``: a part that is often the same from one workbook to the next.
+        """
+        stated_name, method, crc, packed_size, size, start = self._entries[name]
+        ends_before, name_start = self._ends_before[start], start + _LOCAL.size
+        if name_start > ends_before:
+            return None
+        signature, name_size, extra = _LOCAL.unpack_from(self._content, start)
+        begin = name_start + name_size + extra
+        if signature != b"PK\3\4" or self._content[name_start : name_start + name_size] != stated_name:
+            return None
+        if begin + packed_size > ends_before:
+            return None
+        packed = self._content[begin : begin + packed_size]
+        if method == _STORED:
+            data: bytes | None = packed[: room + 1]
+        elif size <= MAX_KEPT:
+            data = inflated_before(packed, size) if is_structure else inflated(packed, size)
+        else:
+            data = inflated(packed, room)
+        if data is None or room < len(data):
+            return data
+        return data if len(data) == size and zlib.crc32(data) == crc else None
+
+
+def inflated(packed: bytes, room: int) -> bytes | None:
+    """Return what was packed, never more than one byte beyond ``room``, or None where it is damaged."""
+    stream = zlib.decompressobj(-15)
+    try:
+        data = stream.decompress(packed, room + 1)
+    except zlib.error:
+        return None
+    return data if stream.eof or len(data) > room else None
+
+
+inflated_before = remembered(128)(inflated)

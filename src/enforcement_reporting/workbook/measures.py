@@ -1,0 +1,108 @@
+"""What a cell says as a figure of one indicator: the number in it, and whether that can have been counted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from enforcement_reporting.workbook.cells import Parsed, State, parse_stored, parse_text
+from enforcement_reporting.workbook.formats import NumberFormat
+from enforcement_reporting.workbook.grid import as_text
+
+# Units in which things are measured and not counted: money, shares, ratios (件/人), lengths, weights, times, 万人.
+_MEASURED = re.compile(
+    r"[元%‰/]|倍|[十百千万亿]\S|吨|克|公斤|斤$|米|公里|里$|亩|公顷|升|小时|学时|课时|分钟|[天日月年]$|度$|分$|百分点"
+)
+
+
+_SHORT_CUT = 1e15  # whole numbers below are stored and written with the same digits
+
+
+class Reading(NamedTuple):
+    """A cell's state and number, its text as typed, and the kind of finding that it is worth, if any."""
+
+    state: State
+    value: Decimal | None
+    text: str
+    decimals: int | None
+    oddity: str
+
+
+BLANK_CELL = Reading("blank", None, "", None, "")
+
+
+@dataclass(eq=False)  # the same object for the same measure, see measure_of
+class Measure:
+    """What the figures of a column are: the unit of measure wanted and the one they are written in.
+
+    ``is_count``: a flow or a stock, that is neither below zero nor, where units are counted, a fraction.
+    """
+
+    unit_of_measure: str
+    written_in: str
+    not_applicable: frozenset[str]
+    is_count: bool
+    may_be_fraction: bool
+
+    @cached_property
+    def numbers(self) -> Measure:
+        """Return the measure by which numbers are read: without conversion, all of one kind are read alike."""
+        if self.written_in not in ("", self.unit_of_measure):
+            return self
+        unit_of_measure = "元" if self.may_be_fraction else ""
+        return measure_of(unit_of_measure, "", frozenset(), self.is_count)
+
+
+@lru_cache(maxsize=1024)
+def measure_of(unit_of_measure: str, written_in: str, not_applicable: frozenset[str], is_count: bool) -> Measure:
+    """Return the one measure of this kind."""
+    may_be_fraction = not is_count or bool(_MEASURED.search(unit_of_measure))
+    return Measure(unit_of_measure, written_in, not_applicable, is_count, may_be_fraction)
+
+
+def read_number(number: float, measure: Measure, shown_as: NumberFormat | None = None) -> Reading:
+    """Return what a cell says that holds a number, shown in a format with fixed decimals or in none such."""
+    if shown_as and (shown_as.percent or not measure.is_count):
+        # What the sheet shows is what was stated: 76.1%, not the 0.761 behind it.
+        shown = shown_as.show(number)
+        if shown is not None:
+            return read_typed(shown, measure)
+    return read_stored(number, measure.numbers)
+
+
+@lru_cache(maxsize=8192)
+def read_stored(number: float, measure: Measure) -> Reading:
+    """Return what a number says as it is stored, whatever is shown."""
+    if number.is_integer() and 0 <= number < _SHORT_CUT and measure.numbers is measure and not measure.written_in:
+        whole = int(number)
+        return Reading("value" if whole else "zero", Decimal(whole), str(whole), 0, "")
+    text = as_text(number)
+    return _reading(text, parse_stored(text, measure.unit_of_measure, measure.written_in), measure)
+
+
+@lru_cache(maxsize=4096)
+def read_typed(text: str, measure: Measure) -> Reading:
+    """Return what a cell says that holds a text."""
+    return _reading(
+        text, parse_text(text, measure.unit_of_measure, measure.written_in, measure.not_applicable), measure
+    )
+
+
+def unreadable(text: str) -> Reading:
+    """Return what a cell says that holds neither a number nor a text, but an error or a day."""
+    return Reading("unreadable", None, text, None, "unreadable_cell")
+
+
+def _reading(text: str, parsed: Parsed, measure: Measure) -> Reading:
+    oddity = ""
+    if parsed.state == "unreadable":
+        oddity = "unreadable_cell"
+    elif parsed.value is not None and measure.is_count:
+        if parsed.value < 0:
+            oddity = "negative_value"
+        elif parsed.value % 1 and not measure.may_be_fraction:
+            oddity = "fractional_count"
+    return Reading(parsed.state, parsed.value, text, parsed.decimals, oddity)
