@@ -341,8 +341,9 @@ def test_a_file_that_the_database_refuses_is_refused_alone(
     assert intake.list_landed(settings) == []
 
 
-def test_what_is_touched_names_the_submissions_and_else_only_that_there_are_more_files(settings: Settings) -> None:
-    touched = "select form_id, period_id, unit_id from intake.touched order by 1, 2, 3"
+def test_what_is_touched_names_each_file_and_the_submissions_taken_from_it(settings: Settings) -> None:
+    touched = "select form_id, period_id, unit_id from intake.touched where file_id is null order by 1, 2, 3"
+    files = "select file_id from intake.files order by 1"
     with connect(settings) as connection:
         connection.execute("truncate intake.touched")
     land(settings, "a.xlsx", row("镇街01"), row("镇街02"))
@@ -352,7 +353,9 @@ def test_what_is_touched_names_the_submissions_and_else_only_that_there_are_more
     land(settings, "b.xlsx", row("镇街01"), row("镇街02"))
     Path(settings.landing, "inbox", "c.xlsx").write_bytes(b"not a workbook")
     assert take_in_all(settings) == [{"duplicate": 1, "unreadable": 1}]
-    assert query(settings, touched) == [*submissions, (None, None, None)]
+    assert query(settings, touched) == submissions
+    listed = query(settings, "select file_id from intake.touched where file_id is not null order by 1")
+    assert listed == query(settings, files) and len(listed) == 3
 
 
 def test_what_the_catalog_learnt_to_know_is_taken_in_when_the_file_is_sent_again(settings: Settings) -> None:

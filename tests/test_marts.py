@@ -114,13 +114,13 @@ class Source:
 
     def file(self, name: str, outcome: str, received_at: str = "2025-03-01 00:00+00") -> int:
         """Record a file; return its id."""
-        self.execute("insert into intake.touched default values")
         row = self.connection.execute(
             "insert into intake.files (file_sha256, file_name, landing_key, size_bytes, policy, received_at, outcome)"
             " values (%s, %s, %s, 1, 'collect', %s, %s) returning file_id",
             [f"sha{self.files}", name, name, received_at, outcome],
         ).fetchone()
         assert row
+        self.execute("insert into intake.touched (file_id) values (%s)", [row[0]])
         return int(row[0])
 
     def check(self, unit: str, submission: str, outcome: str) -> None:

@@ -109,10 +109,7 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
     connection.execute(
         """
         create temporary table due as
-        select s.submission_id, s.unit_id, s.form_id, s.period_id
-        from intake.submissions s
-        left join quality.verdicts v on v.unit_id = s.unit_id and v.submission_id = s.submission_id
-        where v.submission_id is null
+        select distinct submission_id, unit_id, form_id, period_id from intake.unchecked
         """
     )
     connection.execute(
@@ -381,6 +378,9 @@ def _message(check: Check) -> str:
 
 def _judge(connection: psycopg.Connection) -> dict[str, int]:
     """Give every due submission its verdict, and mark what the marts have to be built again for."""
+    connection.execute(
+        "delete from intake.unchecked u using due d where u.unit_id = d.unit_id and u.submission_id = d.submission_id"
+    )
     connection.execute(
         "delete from quality.verdicts v using due d where v.unit_id = d.unit_id and v.submission_id = d.submission_id"
     )

@@ -193,7 +193,8 @@ _FINDINGS |= dict.fromkeys(("submission_id", "authority_id", "form_id", "unit_id
 _FINDINGS |= dict.fromkeys(
     ("rule_id", "rule_kind", "severity", "cells", "sheet", "stated", "expected", "message"), _TEXT
 )
-_TOUCHED = dict.fromkeys(("form_id", "period_id", "unit_id"), _TEXT)
+_UNCHECKED = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id"), _TEXT)
+_TOUCHED = dict.fromkeys(("form_id", "period_id", "unit_id"), _TEXT) | {"file_id": _BIGINT}
 
 
 class _Batch:
@@ -246,6 +247,7 @@ class _Batch:
             (("intake", "submissions"), _SUBMISSIONS, self._submissions),
             (("intake", "observations"), _OBSERVATIONS, self._observations()),
             (("quality", "findings"), _FINDINGS, self._findings),
+            (("intake", "unchecked"), _UNCHECKED, [row[:4] for row in self._submissions]),
             (("intake", "touched"), _TOUCHED, self._touched()),
         )
         if self._files:
@@ -263,12 +265,11 @@ class _Batch:
                     value = int(value)
                 yield (o.indicator_id, o.state, value, o.text or None, o.decimals, o.cell, *owner)
 
-    def _touched(self) -> list[tuple[str | None, str | None, str | None]]:
-        """Return what the marts have to be built again for: the list of files, and the submissions' own."""
+    def _touched(self) -> Iterator[tuple[str | None, str | None, str | None, int | None]]:
+        """Yield what the marts have to be built again for: the files, and what they hold."""
         touched = {(item.form_id, item.period.period_id, item.unit_id) for _, item in self._identified}
-        taken_in = {row[6] for row in self._submissions}
-        files_only = any(row[0] not in taken_in for row in self._files)
-        return [*sorted(touched), *([(None, None, None)] if files_only else [])]
+        yield from ((*key, None) for key in sorted(touched))
+        yield from ((None, None, None, row[0]) for row in self._files)
 
 
 def _placed_findings(

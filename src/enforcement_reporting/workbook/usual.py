@@ -38,6 +38,7 @@ _CELL = re.compile(
 _KINDS = {"": "n", "n": "n", "s": "s", "str": "str"}
 _NUMBERS = re.compile(r"(?:-?[0-9]{1,20}(?:\.[0-9]{1,20})?+(?:[eE][+-]?[0-9]{1,2})?+ )*+")
 _MARKUP = re.compile(r"[<&\r]")
+_EXTENT = re.compile(r"[A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?")
 _RANGE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6}):([A-Z]{1,3})([1-9][0-9]{0,6})")
 
 Place = tuple[int, int]
@@ -185,6 +186,9 @@ def _spans(xml: str, top: int, left: int) -> dict[Place, Place] | None:
         return None
     if names.count("sheetData") != 1 or not {"row", "c", "v"}.isdisjoint(names):
         return None
+    extents = [part.get("ref", "") for part in tree if part.tag.endswith("}dimension")]
+    if not all(map(_EXTENT.fullmatch, extents)):
+        return None  # it counts for nothing, but the general reader refuses a sheet for it
     spans: dict[Place, Place] = {}
     for text in ranges:
         match = _RANGE.fullmatch(text)

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_files_touched') }}
 {{ config(
     incremental_strategy = 'append',
     indexes = [{'columns': ['file_id']}]
@@ -26,6 +27,8 @@ new_files as (
         files.reason
     from files
     {% if is_incremental() %}
+    inner join {{ ref('int_files_touched') }} as files_touched on files.file_id = files_touched.file_id
+    -- A build that did not end may have added some already.
     left join {{ this }} as published on files.file_id = published.file_id
     where published.file_id is null
     {% endif %}

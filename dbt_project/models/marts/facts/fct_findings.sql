@@ -6,16 +6,9 @@
     ]
 ) }}
 
+-- depends_on: {{ ref('int_periods_touched') }}, {{ ref('int_files_touched') }}
 -- Everything joined to a finding is joined from the left: one that names no unit, form or period is shown all the same.
 with
-
-periods_touched as (
-    select * from {{ ref('int_periods_touched') }}
-),
-
-findings as (
-    select * from {{ ref('stg_quality__findings') }}
-),
 
 submissions as (
     select * from {{ ref('fct_submissions') }}
@@ -41,34 +34,34 @@ periods as (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 
--- Of the periods touched all, as they may have been checked anew; of everything else what is not here yet.
-findings_to_publish as (
-    select
-        findings.finding_id,
-        findings.scope,
-        findings.authority_id,
-        findings.form_id,
-        findings.unit_id,
-        findings.period_id,
-        findings.submission_id,
-        findings.file_id,
-        findings.rule_id,
-        findings.rule_kind,
-        findings.severity,
-        findings.cells,
-        findings.stated,
-        findings.expected,
-        findings.message
-    from findings
-    {% if is_incremental() %}
-    left join periods_touched
+-- Of the periods touched all, as they may have been checked anew; of the files touched what is not here yet, such as
+-- what names no period.
+{% if is_incremental() -%}
+findings_of_periods as (
+    select findings.*
+    from {{ ref('stg_quality__findings') }} as findings
+    inner join {{ ref('int_periods_touched') }} as periods_touched
         on
             findings.form_id = periods_touched.form_id
             and findings.period_id = periods_touched.period_id
-    left join {{ this }} as published on findings.finding_id = published.finding_id
-    where periods_touched.form_id is not null or published.finding_id is null
-    {% endif %}
 ),
+
+findings_to_publish as (
+    select * from findings_of_periods
+
+    union
+
+    select findings.*
+    from {{ ref('stg_quality__findings') }} as findings
+    inner join {{ ref('int_files_touched') }} as files_touched on findings.file_id = files_touched.file_id
+    left join {{ this }} as published on findings.finding_id = published.finding_id
+    where published.finding_id is null
+),
+{%- else -%}
+findings_to_publish as (
+    select * from {{ ref('stg_quality__findings') }}
+),
+{%- endif %}
 
 final as (
     select

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_units_touched') }}, {{ ref('int_periods_touched') }}
+-- depends_on: {{ ref('int_units_touched') }}, {{ ref('int_periods_touched') }}, {{ ref('int_files_touched') }}
 {{ config(
     incremental_strategy = 'replace_touched_units',
     indexes = [
@@ -116,6 +116,7 @@ files_without_submission as (
         files.outcome
     from files
     {% if is_incremental() %}
+    inner join {{ ref('int_files_touched') }} as files_touched on files.file_id = files_touched.file_id
     left join {{ this }} as published on 'file-' || files.file_id = published.submission_id
     where files.outcome != 'taken_in' and published.submission_id is null
     {% else %}

@@ -106,7 +106,11 @@ create table intake.observations (
 
 create table intake.touched (  -- what the marts have to be built again for; emptied by the build that did it
     touch_id bigint generated always as identity primary key,
-    form_id text, period_id text, unit_id text, build_id text  -- none of the three: only the list of files has grown
+    form_id text, period_id text, unit_id text, file_id bigint, build_id text  -- a submission's key, or a new file
+);
+
+create table intake.unchecked (  -- the submissions that wait for a check; emptied by the check that judged them
+    submission_id text not null, unit_id text not null, form_id text not null, period_id text not null
 );
 
 -- quality: what is wrong ------------------------------------------------------------------------------------------
