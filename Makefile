@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install run up down reset status examples test check format lock
+.PHONY: help install run up down reset status examples test benchmark check format lock
 
 STATE ?= $(or $(ENFORCEMENT_STATE),.local)
 VENV := .venv
@@ -38,6 +38,10 @@ examples: $(INSTALLED) ## build the example workbooks
 
 test: $(INSTALLED) ## run all tests, one real run through Airflow included
 	@$(BIN)/pytest
+
+benchmark: $(INSTALLED) ## measure against the hand-written limit and what else there is, and write docs/benchmarks.md
+	@$(BIN)/python benchmarks/run.py --publish
+	@$(BIN)/python benchmarks/growth.py --publish
 
 check: $(INSTALLED) ## check style, SQL, module boundaries and types
 	$(BIN)/ruff check

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -241,6 +242,7 @@ def server_cpu(server: LocalServer) -> float:
 @contextmanager
 def running_server() -> Iterator[LocalServer]:
     """Run a server as the tests do, thrown away at the end, with a role for programs that connect by TCP only."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a run that is ended leaves no server behind
     with tempfile.TemporaryDirectory(prefix="benchmark-server-") as folder:
         server = ensure_server(Path(folder), durable=False)
         try:

@@ -225,6 +225,20 @@ GOOD: dict[str, Any] = {
 MISSING = object()
 INDICATOR = ("indicators", 0)
 RULE = ("rules", 0)
+ITEM = ("scoreboards", 0, "items", 0)
+CHECKS, FINES = GOOD[FORM]["indicators"]
+EAST, WEST = GOOD[AUTHORITY]["units"]["members"]
+
+
+def grouped(**group: Any) -> list[Any]:
+    return [{"name": "按行业", "groups": [{"group_id": "demo_group", "name": "组", **group}]}]
+
+
+def listed(**period: Any) -> dict[str, Any]:
+    first = {"period_id": "one", "name": "第一阶段", "starts_on": "2025-01-01", "ends_on": "2025-03-31"}
+    second = {"period_id": "two", "name": "第二阶段", "starts_on": "2025-04-01", "ends_on": "2025-06-30", **period}
+    return {"kind": "list", "periods": [first, second]}
+
 
 # where: file and key; what is written there; what the refusal must say besides the file.
 BAD = {
@@ -265,6 +279,222 @@ BAD = {
         ("calendar",),
         {"kind": "month", "month_starts_on": 31},
         ("calendar", "month_starts_on: expected a day that every month has"),
+    ),
+    "a list without periods": (FORM, ("calendar",), {"kind": "list"}, ("calendar", "periods are needed")),
+    "a list counted from a day": (
+        FORM,
+        ("calendar",),
+        listed() | {"counted_from": "2025-02-01"},
+        ("calendar", "counted_from is not for a list"),
+    ),
+    "a listed period that stands twice": (
+        FORM,
+        ("calendar",),
+        listed(period_id="one"),
+        ("calendar", "periods: one: an earlier one has the same period_id"),
+    ),
+    "a listed period that ends before it begins": (
+        FORM,
+        ("calendar",),
+        listed(ends_on="2025-03-01"),
+        ("calendar", "periods: two: expected starts_on not after ends_on"),
+    ),
+    "a listed period that accumulates from a later day": (
+        FORM,
+        ("calendar",),
+        listed(accumulates_from="2025-05-01"),
+        ("calendar", "periods: two: expected accumulates_from not after starts_on"),
+    ),
+    "a listed period a year after one that is none": (
+        FORM,
+        ("calendar",),
+        listed(year_ago="2024"),
+        ("calendar", "periods: two: year_ago: expected a period of the list"),
+    ),
+    "a quarter that begins in the middle of a month": (
+        FORM,
+        ("calendar",),
+        {"kind": "quarter", "month_starts_on": 25},
+        ("calendar", "month_starts_on is for a calendar of months only"),
+    ),
+    "a month counted from a day far off": (
+        FORM,
+        ("calendar", "counted_from"),
+        "1999-01-01",
+        ("calendar", "expected days from 2010 to 2045, found 1999-01-01"),
+    ),
+    "a summary that stands twice": (
+        FORM,
+        ("calendar", "summaries"),
+        ["quarter", "quarter"],
+        ("calendar", "summaries: one of them stands twice"),
+    ),
+    "a unit within one that is none": (
+        AUTHORITY,
+        ("units", "members", 0, "within"),
+        "demo_north",
+        ("'demo_north'", "expected a unit of this authority that reports"),
+    ),
+    "a unit within a group": (
+        AUTHORITY,
+        ("units", "members", 0, "within"),
+        "demo_all",
+        ("'demo_all'", "expected a unit of this authority that reports"),
+    ),
+    "a unit within itself": (
+        AUTHORITY,
+        ("units", "members", 0, "within"),
+        "demo_east",
+        ("within", "demo_east lies within itself"),
+    ),
+    "two units within each other": (
+        AUTHORITY,
+        ("units", "members"),
+        [EAST | {"within": "demo_west"}, WEST | {"within": "demo_east"}],
+        ("within", "lies within itself"),
+    ),
+    "a grouping without groups": (
+        AUTHORITY,
+        ("groupings",),
+        [{"name": "按行业", "groups": []}],
+        ("groupings.0.groups", "at least 1"),
+    ),
+    "a group of nothing": (AUTHORITY, ("groupings",), grouped(), ("groupings.0.groups.0", "expected units or kinds")),
+    "a group of a unit that is none": (
+        AUTHORITY,
+        ("groupings",),
+        grouped(units=["demo_north"]),
+        ("'demo_north'", "expected a unit of this authority that reports"),
+    ),
+    "a group of a kind of unit that nobody is": (
+        AUTHORITY,
+        ("groupings",),
+        grouped(kinds=["镇街"]),
+        ("no unit that reports is of kind '镇街'", "县区"),
+    ),
+    "a group id used twice": (
+        AUTHORITY,
+        ("groupings",),
+        grouped(kinds=["县区"]) * 2,
+        ("unit_id 'demo_group' is declared twice",),
+    ),
+    "a group with the id of a unit": (
+        AUTHORITY,
+        ("groupings",),
+        grouped(group_id="demo_east", kinds=["县区"]),
+        ("unit_id 'demo_east' is declared twice",),
+    ),
+    "a stock that is cumulative": (
+        FORM,
+        INDICATOR,
+        CHECKS | {"measure_kind": "stock", "figures": "cumulative"},
+        ("inspections_count", "only a flow is cumulative or of one period"),
+    ),
+    "figures that are neither": (FORM, (*INDICATOR, "figures"), "both", ("indicators.0.figures", "cumulative", "both")),
+    "a counterpart that is none": (
+        FORM,
+        INDICATOR,
+        CHECKS | {"figures": "cumulative", "counterpart": "inspections_month"},
+        ("inspections_count: counterpart: expected a flow of this form",),
+    ),
+    "a counterpart that is a stock": (
+        FORM,
+        ("indicators",),
+        [CHECKS | {"figures": "cumulative", "counterpart": "fines_10k_yuan"}, FINES | {"measure_kind": "stock"}],
+        ("inspections_count: counterpart: expected a flow of this form",),
+    ),
+    "a counterpart of the same figures": (
+        FORM,
+        (*INDICATOR, "counterpart"),
+        "fines_10k_yuan",
+        ("inspections_count: counterpart: expected one of the two cumulative and the other single",),
+    ),
+    "a counterpart of two": (
+        FORM,
+        ("indicators",),
+        [
+            CHECKS | {"figures": "cumulative", "counterpart": "fines_10k_yuan"},
+            FINES,
+            {
+                "indicator_id": "cases_count",
+                "label": ["立案"],
+                "unit_of_measure": "起",
+                "figures": "cumulative",
+                "counterpart": "fines_10k_yuan",
+            },
+        ],
+        ("counterpart 'fines_10k_yuan' is declared twice",),
+    ),
+    "a completion that is no percentage": (
+        METRICS,
+        ("metrics", 0, "against_schedule"),
+        True,
+        ("metrics.0", "against_schedule: expected a metric in %"),
+    ),
+    "a minimum denominator of an indicator": (
+        SCOREBOARDS,
+        (*ITEM, "minimum_denominator"),
+        5,
+        ("scoreboards.0.items.0", "minimum_denominator: expected a metric"),
+    ),
+    "an item named as the total": (SCOREBOARDS, (*ITEM, "item_id"), "total", ("scoreboards.0.items.0", "is taken")),
+    "an unknown basis": (SCOREBOARDS, (*ITEM, "basis"), "monthly", ("scoreboards.0.items.0.basis", "single")),
+    "an item of no weight": (SCOREBOARDS, (*ITEM, "weight"), 0, ("scoreboards.0.items.0.weight", "greater than 0")),
+    "a weight that is no number": (SCOREBOARDS, (*ITEM, "weight"), "half", ("scoreboards.0.items.0.weight", "'half'")),
+    "points that rise down the ranks": (
+        SCOREBOARDS,
+        (*ITEM, "points", "step"),
+        -1,
+        ("scoreboards.0.items.0.points.step", "greater than or equal to 0"),
+    ),
+    "an unknown rule for ties": (SCOREBOARDS, ("scoreboards", 0, "ties"), "mean", ("scoreboards.0.ties", "dense")),
+    "an unknown time of receipt": (
+        LANDING,
+        ("places", 0, "received"),
+        "in_name",
+        ("places.0.received", "in_path", "in_name"),
+    ),
+    "a fall of what is not cumulative": (
+        SUITE,
+        RULE,
+        {"rule_id": "no_fall", "kind": "not_falling", "indicators": ["fines_10k_yuan"]},
+        ("rule no_fall", "fines_10k_yuan: expected a cumulative flow of form demo_checks"),
+    ),
+    "a fall of nothing": (
+        SUITE,
+        RULE,
+        {"rule_id": "no_fall", "kind": "not_falling"},
+        ("rule no_fall", "indicators: form demo_checks has no cumulative flows"),
+    ),
+    "months that add up to what has no counterpart": (
+        SUITE,
+        RULE,
+        {"rule_id": "adds_up", "kind": "accumulates"},
+        ("rule adds_up", "indicators: expected cumulative flows that have a counterpart"),
+    ),
+    "a change against a period that is none": (
+        SUITE,
+        RULE,
+        {
+            "rule_id": "change",
+            "kind": "stated_change",
+            "stated": "fines_10k_yuan",
+            "of": "fines_10k_yuan",
+            "against": "last",
+        },
+        ("rules.0", "against", "year_ago", "'last'"),
+    ),
+    "a change of nothing": (
+        SUITE,
+        RULE,
+        {
+            "rule_id": "change",
+            "kind": "stated_change",
+            "stated": "fines_10k_yuan",
+            "of": "cases_count",
+            "against": "previous",
+        },
+        ("rule change", "no indicator 'cases_count'"),
     ),
     "a total of no group": (FORM, ("total_row", "states"), "demo_east", ("total_row.states", "demo_all")),
     "a total row on a sheet of one unit": (FORM, ("unit_labels",), [], ("total_row needs unit_labels",)),

@@ -441,6 +441,25 @@ def test_every_mart_and_column_is_described_with_its_grain_and_owner(story: Stor
     assert all("粒度：" in text for text in described.values())
     assert not bare
     manifest = json.loads((story.settings.state / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    grains = {
+        node["name"]: set(node["config"]["meta"]["grain"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and "grain" in node["config"]["meta"]
+    }
+    with autocommit(story.settings) as connection:
+        unique = connection.execute(
+            "select r.relname, array_agg(a.attname::text) from pg_index i join pg_class r on r.oid = i.indrelid"
+            " join pg_attribute a on a.attrelid = r.oid and a.attnum = any(i.indkey)"
+            " where i.indisunique and r.relnamespace = 'marts'::regnamespace and not r.relispartition"
+            " group by r.relname, i.indexrelid"
+        ).fetchall()
+        tables = connection.execute(
+            "select relname from pg_class where relnamespace = 'marts'::regnamespace and relkind in ('r', 'p')"
+            " and not relispartition"
+        ).fetchall()
+    # A partitioned table's unique index carries the key of its partitions, which follows from the period.
+    enforced = {(name, frozenset(set(columns) - {"year"})) for name, columns in unique}
+    assert {(name, frozenset(grains[name])) for (name,) in tables} <= enforced
     owned = {
         node["name"]
         for node in manifest["nodes"].values()

@@ -122,12 +122,14 @@ def write_definitions(folder: Path) -> Path:
     return folder
 
 
-def write_workbook(path: Path, title: str, header: list[str], rows: list[tuple[Any, ...]]) -> Path:
+def write_workbook(
+    path: Path, title: str, header: list[str], rows: list[tuple[Any, ...]], month: str = "2025年9月"
+) -> Path:
     """Write one sheet: title with the period, header, rows; None stays blank."""
     with xlsxwriter.Workbook(path) as book:
         book.set_properties({"created": datetime(2025, 10, 1)})  # the same rows are the same bytes
         sheet = book.add_worksheet()
-        for number, row in enumerate([[f"2025年9月{title}"], header, *rows]):
+        for number, row in enumerate([[f"{month}{title}"], header, *rows]):
             sheet.write_row(number, 0, ["" if value is None else value for value in row])
     return path
 
@@ -263,9 +265,9 @@ def test_checking_again_changes_nothing(warehouse: Settings, tmp_path: Path) -> 
     with connect(settings) as connection:
         query = "select * from quality.findings order by finding_id"
         before = connection.execute(query).fetchall()
-        connection.execute("delete from quality.verdicts")
+        connection.execute("delete from quality.suites")
         connection.commit()
-        check_submissions(settings)
+        assert check_submissions(settings).submissions == 1
         assert connection.execute(query).fetchall() == before
 
 
@@ -388,3 +390,285 @@ def test_a_rule_that_cannot_be_evaluated_leaves_its_form_unchecked_and_the_other
             "select s.form_id from quality.verdicts v join intake.submissions s using (submission_id)"
         ).fetchall()
     assert checked == [("hazards",)]
+
+
+# --- against other periods ------------------------------------------------------------------------------------------
+
+MONTHLY = """
+form_id: monthly
+authority_id: testland
+title: 执法月报表
+calendar: {kind: month}
+figures: cumulative
+unit_labels: [单位]
+indicators:
+  - {indicator_id: visits, label: [累计检查], unit_of_measure: 家次}
+  - {indicator_id: filed, label: [累计立案], unit_of_measure: 起, counterpart: filed_in_month}
+  - {indicator_id: filed_in_month, label: [本月立案], unit_of_measure: 起, figures: single}
+  - {indicator_id: fines, label: [本月罚款], unit_of_measure: 万元, figures: single}
+  - {indicator_id: fines_change, label: [环比], unit_of_measure: "%", measure_kind: rate}
+  - {indicator_id: fines_year, label: [同比], unit_of_measure: "%", measure_kind: rate}
+  - {indicator_id: fixed_rate, label: [整改率], unit_of_measure: "%", measure_kind: rate}
+  - {indicator_id: points, label: [整改率增减], unit_of_measure: 百分点, measure_kind: rate}
+"""
+
+MONTHLY_RULES = """
+form: monthly
+rules:
+  - {rule_id: falls, kind: not_falling, indicators: [visits]}
+  - {rule_id: accumulates, kind: accumulates}
+  - {rule_id: fines_change, kind: stated_change, stated: fines_change, of: fines, against: previous}
+  - {rule_id: fines_year, kind: stated_change, stated: fines_year, of: fines, against: year_ago}
+  - {rule_id: points, kind: stated_change, stated: points, of: fixed_rate, against: previous, measured_in: points}
+"""
+
+MONTHLY_HEADER = ["单位", "累计检查", "累计立案", "本月立案", "本月罚款", "环比", "同比", "整改率", "整改率增减"]
+MONTHLY_IDS = ["visits", "filed", "filed_in_month", "fines", "fines_change", "fines_year", "fixed_rate", "points"]
+Figures = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Months:
+    """What a unit sent of a month, and of those before it: a year ago, the month before, and its correction."""
+
+    now: Figures
+    trips: frozenset[str] = frozenset()
+    before: Figures | None = None
+    corrected: Figures | None = None
+    year_ago: Figures | None = None
+
+
+IN_SEPTEMBER = {
+    "a figure that falls": Months({"visits": 8}, frozenset({"falls"}), {"visits": 9}),
+    "one that stays": Months({"visits": 9}, before={"visits": 9}),
+    "one that falls below what was corrected": Months({"visits": 8}, before={"visits": 9}, corrected={"visits": 7}),
+    "one that fell after a correction too": Months(
+        {"visits": 8}, frozenset({"falls"}), before={"visits": 7}, corrected={"visits": 9}
+    ),
+    "one before which there is a blank": Months({"visits": 0}, before={"visits": None, "filed": 1}),
+    "a month that adds up": Months({"filed": 6, "filed_in_month": 2}, before={"filed": 4}),
+    "a month that does not": Months({"filed": 7, "filed_in_month": 2}, frozenset({"accumulates"}), {"filed": 4}),
+    "a month that adds up to a correction": Months(
+        {"filed": 7, "filed_in_month": 2}, before={"filed": 4}, corrected={"filed": 5}
+    ),
+    "a month after a blank": Months({"filed": 7, "filed_in_month": 2}, before={"visits": 1}),
+    "a month that does not say its own": Months({"filed": 7}, before={"filed": 4}),
+    "a month after one that nobody sent": Months(
+        {"visits": 1, "filed": 7, "filed_in_month": 2, "fines": 4, "fines_change": "9%", "fines_year": "9%"}
+    ),
+    "a change to its decimals": Months({"fines": 4, "fines_change": "33%"}, before={"fines": 3}),
+    "a change to more decimals": Months({"fines": 4, "fines_change": "33.33%"}, before={"fines": 3}),
+    "a change that is off": Months({"fines": 4, "fines_change": "34%"}, frozenset({"fines_change"}), {"fines": 3}),
+    "a change cut off": Months({"fines": 5, "fines_change": "66.6%"}, before={"fines": 3}),
+    "a change downwards": Months({"fines": 3, "fines_change": "-25%"}, before={"fines": 4}),
+    "a change the wrong way": Months({"fines": 3, "fines_change": "25%"}, frozenset({"fines_change"}), {"fines": 4}),
+    "a change from the base as known now": Months(
+        {"fines": 4, "fines_change": "100%"}, before={"fines": 3}, corrected={"fines": 2}
+    ),
+    "a change from the base as first reported": Months(
+        {"fines": 4, "fines_change": "33.3%"}, before={"fines": 3}, corrected={"fines": 2}
+    ),
+    "a change from neither": Months(
+        {"fines": 4, "fines_change": "50.0%"}, frozenset({"fines_change"}), {"fines": 3}, {"fines": 2}
+    ),
+    "a change from nothing": Months({"fines": 4, "fines_change": "100%"}, before={"fines": 0}),
+    "a change from a blank": Months({"fines": 4, "fines_change": "100%"}, before={"visits": 0}),
+    "a change of a year": Months({"fines": 4, "fines_year": "-50%"}, year_ago={"fines": 8}),
+    "a change of a year that is one of a month": Months(
+        {"fines": 4, "fines_year": "-20%"}, frozenset({"fines_year"}), {"fines": 5}, year_ago={"fines": 8}
+    ),
+    "a change in points": Months({"fixed_rate": "42.5%", "points": 2.5}, before={"fixed_rate": "40%"}),
+    "a change in percent where points belong": Months(
+        {"fixed_rate": "42.5%", "points": 6.25}, frozenset({"points"}), {"fixed_rate": "40%"}
+    ),
+}
+
+# December counts for nothing here: January opens the year.
+IN_JANUARY = {
+    "a figure that begins anew": Months({"visits": 3}, before={"visits": 90}),
+    "a first month that is all of it": Months({"filed": 3, "filed_in_month": 3}, before={"filed": 50}),
+    "a first month that is not": Months({"filed": 53, "filed_in_month": 3}, frozenset({"accumulates"}), {"filed": 50}),
+    "a first month after nothing sent": Months({"filed": 4, "filed_in_month": 3}, frozenset({"accumulates"})),
+}
+
+
+def write_monthly_definitions(folder: Path, units: int) -> Path:
+    """Write the catalog and the rules of these tests, with units named 单位1, 单位2 and so on."""
+    members = ", ".join(f"{{unit_id: unit_{n}, name: 单位{n}, kind: 镇街}}" for n in range(1, units + 1))
+    files = {
+        "catalog/landing.yaml": "places: [{place_id: inbox, path: inbox, policy: collect}]",
+        "catalog/testland/authority.yaml": AUTHORITY.format(units=members),
+        "catalog/testland/forms/monthly.yaml": MONTHLY,
+        "expectations/testland/monthly.yaml": MONTHLY_RULES,
+    }
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return folder
+
+
+def send(settings: Settings, folder: Path, month: str, received: str, sent: dict[int, Figures | None]) -> None:
+    """Take in what units, by their numbers, sent of a month."""
+    rows = [
+        (f"单位{number}", *(figures.get(name) for name in MONTHLY_IDS)) for number, figures in sent.items() if figures
+    ]
+    if not rows:
+        return
+    path = write_workbook(folder / f"{month}{received}.xlsx", "执法月报表", MONTHLY_HEADER, rows, month)
+    intake.ingest_files(settings, [str(path)], "collect", datetime.fromisoformat(received).replace(tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def months(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Return what was found of each case: the rules, and the rows of its findings."""
+    folder = tmp_path_factory.mktemp("months")
+    cases = {**IN_SEPTEMBER, **IN_JANUARY}
+    settings = settings_for(
+        folder / "state", write_monthly_definitions(folder, len(cases)), new_database(server, template)
+    )
+    intake.prepare(settings)
+    numbers = {name: number for number, name in enumerate(cases, start=1)}
+    for group, (year_ago, before, now) in (
+        (IN_SEPTEMBER, (("2024年9月", "2024-10-01"), ("2025年8月", "2025-09-01"), ("2025年9月", "2025-10-01"))),
+        (IN_JANUARY, (("2024年1月", "2024-02-01"), ("2024年12月", "2025-01-02"), ("2025年1月", "2025-02-01"))),
+    ):
+        of = {numbers[name]: case for name, case in group.items()}
+        send(settings, folder, *year_ago, {number: case.year_ago for number, case in of.items()})
+        send(settings, folder, *before, {number: case.before for number, case in of.items()})
+        send(settings, folder, before[0], "2025-09-10", {number: case.corrected for number, case in of.items()})
+        send(settings, folder, *now, {number: case.now for number, case in of.items()})
+    check_submissions(settings)
+    found: dict[str, Any] = {name: {} for name in cases}
+    with connect(settings) as connection:
+        rows = connection.execute(
+            "select unit_id, period_id, rule_id, severity, stated, expected, cells, message from quality.findings"
+        ).fetchall()
+    names = {f"unit_{number}": name for name, number in numbers.items()}
+    for unit_id, period_id, rule_id, *said in rows:
+        name = names[unit_id]
+        assert period_id == ("2025-09" if name in IN_SEPTEMBER else "2025-01"), (name, rule_id, said)
+        found[name][rule_id.removeprefix("monthly.")] = tuple(said)
+    return found
+
+
+@pytest.mark.parametrize("name", [*IN_SEPTEMBER, *IN_JANUARY])
+def test_a_month_trips_exactly_the_rules_it_breaks(months: dict[str, Any], name: str) -> None:
+    assert set(months[name]) == ({**IN_SEPTEMBER, **IN_JANUARY}[name]).trips
+
+
+def test_a_fall_is_a_question_that_names_the_month_before_and_its_figure(months: dict[str, Any]) -> None:
+    severity, stated, expected, cells, message = months["a figure that falls"]["falls"]
+    assert (severity, stated, expected) == ("question", "8", "9")
+    assert cells.startswith("Sheet1!B") and "、" not in cells, (
+        "the cell is one of this workbook, not of the other month's"
+    )
+    assert "2025年8月" in message
+
+
+def test_a_month_that_does_not_add_up_is_an_error_that_names_the_month_before(months: dict[str, Any]) -> None:
+    severity, stated, expected, cells, message = months["a month that does not"]["accumulates"]
+    assert (severity, stated, expected) == ("error", "7", "6")
+    assert len(cells.split("、")) == 2
+    assert "2025年8月累计 4 加本期 2" in message
+    severity, stated, expected, _, message = months["a first month that is not"]["accumulates"]
+    assert (severity, stated, expected) == ("error", "53", "3")
+    assert "2024年12月" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "stated", "expected", "said"),
+    [
+        ("a change that is off", "fines_change", "34%", "33", "2025年8月 3"),
+        ("a change from neither", "fines_change", "50.0%", "100.0", "2025年8月 2"),
+        ("a change of a year that is one of a month", "fines_year", "-20%", "-50", "2024年9月 8"),
+        ("a change in percent where points belong", "points", "6.25", "2.50", "2025年8月 40"),
+    ],
+)
+def test_a_wrong_change_is_told_with_the_right_one_at_its_own_decimals(
+    months: dict[str, Any], name: str, rule: str, stated: str, expected: str, said: str
+) -> None:
+    severity, found_stated, found_expected, _, message = months[name][rule]
+    assert (severity, found_stated) == ("error", stated)
+    assert found_expected.removesuffix("%") == expected
+    assert said in message
+
+
+def outcome_of(settings: Settings, period: str) -> list[tuple[Any, ...]]:
+    """Return (outcome, rule, severity) of the one unit's latest submission for a period, with each of its findings."""
+    with connect(settings) as connection:
+        return connection.execute(
+            "select v.outcome, f.rule_id, f.severity from quality.verdicts v left join quality.findings f"
+            " using (submission_id) where submission_id ="
+            " (select submission_id from intake.submissions where period_id = %s order by received_at desc limit 1)",
+            [period],
+        ).fetchall()
+
+
+@pytest.fixture
+def monthly(warehouse: Settings, tmp_path: Path) -> Settings:
+    settings = settings_for(tmp_path, write_monthly_definitions(tmp_path, 1), warehouse.warehouse_url)
+    intake.prepare(settings)
+    return settings
+
+
+def test_the_correction_of_the_month_before_explains_a_fall(monthly: Settings, tmp_path: Path) -> None:
+    send(monthly, tmp_path, "2025年8月", "2025-09-01", {1: {"visits": 9}})
+    send(monthly, tmp_path, "2025年9月", "2025-10-01", {1: {"visits": 8}})
+    check_submissions(monthly)
+    assert outcome_of(monthly, "2025-09") == [("questioned", "monthly.falls", "question")]
+    send(monthly, tmp_path, "2025年8月", "2025-10-05", {1: {"visits": 7}})
+    check_submissions(monthly)
+    assert outcome_of(monthly, "2025-09") == [("accepted", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "now"),
+    [
+        ("accumulates", {"filed": 4}, {"filed": 7, "filed_in_month": 2}),
+        ("fines_change", {"fines": 3}, {"fines": 4, "fines_change": "34%"}),
+    ],
+)
+def test_a_month_before_that_came_later_questions_and_does_not_return(
+    monthly: Settings, tmp_path: Path, rule: str, before: Figures, now: Figures
+) -> None:
+    send(monthly, tmp_path, "2025年9月", "2025-10-01", {1: now})
+    check_submissions(monthly)
+    assert outcome_of(monthly, "2025-09") == [("accepted", None, None)]
+    send(monthly, tmp_path, "2025年8月", "2025-10-05", {1: before})
+    check_submissions(monthly)
+    assert outcome_of(monthly, "2025-09") == [("questioned", f"monthly.{rule}", "question")]
+    send(monthly, tmp_path, "2025年9月", "2025-10-06", {1: now | {"visits": 1}})
+    check_submissions(monthly)
+    assert outcome_of(monthly, "2025-09") == [("returned", f"monthly.{rule}", "error")]
+
+
+def test_a_correction_that_has_errors_of_its_own_is_no_base(monthly: Settings, tmp_path: Path) -> None:
+    rules = tmp_path / "expectations/testland/monthly.yaml"
+    rules.write_text(
+        rules.read_text(encoding="utf-8")
+        + "  - {rule_id: filed_within, kind: part_whole, parts: [filed_in_month], whole: [filed]}\n",
+        encoding="utf-8",
+    )
+    send(monthly, tmp_path, "2025年8月", "2025-09-01", {1: {"filed": 4, "filed_in_month": 1}})
+    send(monthly, tmp_path, "2025年8月", "2025-09-02", {1: {"filed": 5, "filed_in_month": 6}})
+    send(monthly, tmp_path, "2025年9月", "2025-10-01", {1: {"filed": 6, "filed_in_month": 2}})
+    check_submissions(monthly)
+    assert outcome_of(monthly, "2025-08") == [("returned", "monthly.filed_within", "error")]
+    assert outcome_of(monthly, "2025-09") == [("accepted", None, None)]
+
+
+def test_checking_months_again_changes_nothing(monthly: Settings, tmp_path: Path) -> None:
+    send(monthly, tmp_path, "2025年9月", "2025-10-01", {1: {"visits": 8, "filed": 7, "filed_in_month": 2}})
+    check_submissions(monthly)
+    send(monthly, tmp_path, "2025年8月", "2025-09-01", {1: {"visits": 9, "filed": 4}})
+    check_submissions(monthly)
+    with connect(monthly) as connection:
+        query = "select * from quality.findings order by finding_id"
+        before = connection.execute(query).fetchall()
+        assert len(before) == 2
+        assert check_submissions(monthly).submissions == 0
+        connection.execute("delete from quality.suites")
+        connection.commit()
+        assert check_submissions(monthly).submissions == 2
+        assert connection.execute(query).fetchall() == before

@@ -430,7 +430,7 @@ class ScoreboardItem(Model):
 class Scoreboard(Model):
     """What is ranked by what: rank = 1 + number of units strictly better; the total of points is ranked likewise.
 
-    ``ties``: after two firsts comes the third (``gap``: 1, 1, 3) or, where so declared, the second (``dense``: 1, 1, 2).
+    ``ties``: after two firsts comes the third (``gap``: 1, 1, 3) or, where so declared, the second (``dense``).
     """
 
     scoreboard_id: Id

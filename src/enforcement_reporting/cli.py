@@ -117,6 +117,75 @@ def summary(settings: Settings) -> None:
 
 
 @main.command()
+@click.argument("submission_id")
+@click.pass_obj
+def impact(settings: Settings, submission_id: str) -> None:
+    """Print every figure that SUBMISSION_ID moved when it came to stand: before, after.
+
+    Later cumulative figures, comparisons and ranks are among them. Exit status 3 where there is no such submission.
+    """
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import report
+
+        try:
+            report.print_impact(warehouse, submission_id)
+        except ValueError as error:
+            raise CannotBeDone(str(error)) from None
+
+
+@main.command()
+@click.argument("authority")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--form", "forms", multiple=True, help="Only this form; may be repeated (default: all).")
+@click.option("--units", type=click.IntRange(1), help="The first so many units (default: all).")
+@click.option("--periods", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--starting", type=click.DateTime(["%Y-%m-%d"]), help="First day (default: 2025-01-01).")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option(
+    "--layout",
+    type=click.Choice(["unit", "consolidated"]),
+    default="unit",
+    show_default=True,
+    help="unit: a workbook for each unit and period. consolidated: one for each period, all units in it.",
+)
+@click.pass_obj
+def generate(
+    settings: Settings,
+    authority: str,
+    folder: Path,
+    forms: tuple[str, ...],
+    units: int | None,
+    periods: int,
+    starting: datetime | None,
+    seed: int,
+    layout: str,
+) -> None:
+    """Write synthetic workbooks of AUTHORITY into FOLDER: consistent, and saying that they are synthetic."""
+    from enforcement_reporting import generator
+    from enforcement_reporting.catalog import CatalogError
+
+    written = 0
+    try:
+        for _ in generator.generate(
+            settings.definitions,
+            folder,
+            authority=authority,
+            forms=forms or None,
+            units=units,
+            periods=periods,
+            starting=starting.date() if starting else None,
+            seed=seed,
+            layout="unit" if layout == "unit" else "consolidated",
+        ):
+            written += 1
+            if sys.stderr.isatty():
+                click.echo(f"\r{written} workbooks", nl=False, err=True)
+    except (CatalogError, generator.GenerationError) as error:
+        raise CannotBeDone(str(error)) from None
+    click.echo(f"{written} workbooks in {folder}")
+
+
+@main.command()
 @click.pass_obj
 def validate(settings: Settings) -> None:
     """Check the catalog and the expectations; a fault is named with its file and key."""

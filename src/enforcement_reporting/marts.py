@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 _SCHEMA = "marts"
 _BUILD_LOCK = 0x6D61727473  # "marts", the key of the advisory lock
-_GRAIN_TEST = "grain_is_unique"
 _ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time in a process
 
 # What unit tests check changes with the project only: they belong to its own tests, not to every build. Views and the
@@ -221,14 +220,13 @@ def _columns(connection: psycopg.Connection, mart: str) -> dict[str, str]:
 
 @lru_cache(maxsize=4)
 def _grains(dbt_project: Path) -> dict[str, list[str]]:
-    """Return the grain of each mart, as its test declares it."""
-    grains = {}
-    for path in (dbt_project / "models" / "marts").rglob("*.yml"):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
-            for test in model.get("data_tests", []):
-                if isinstance(test, dict) and _GRAIN_TEST in test:
-                    grains[model["name"]] = test[_GRAIN_TEST]["arguments"]["columns"]
-    return grains
+    """Return the grain of each mart, as its YAML declares it."""
+    return {
+        model["name"]: model["config"]["meta"]["grain"]
+        for path in (dbt_project / "models" / "marts").rglob("*.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        if "grain" in model.get("config", {}).get("meta", {})
+    }
 
 
 def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ def print_summary(settings: Settings, since: datetime | None = None, console: Co
     _print_authorities(settings, console)
     _print_findings(settings, console)
     _print_key_figures(settings, console)
+    _print_months(settings, console)
     _print_rankings(settings, console)
     docs = settings.state / "data_docs" / "index.html"
     if docs.exists():
@@ -69,6 +71,52 @@ def print_outcomes(settings: Settings, received: Sequence[Received]) -> int:
         elif found:
             worst = max(worst, EXIT_FINDINGS)
     return worst
+
+
+def print_impact(settings: Settings, submission_id: str, console: Console | None = None) -> None:
+    """Print every figure that a submission moved when it came to stand; raise ValueError where there is none."""
+    console = console or _console()
+    known = _read(
+        settings,
+        """
+        select unit_name, form_title, period_name, revision, outcome, known_from from marts.fct_submissions
+        where submission_id = :submission_id
+        """,
+        submission_id=submission_id,
+    )
+    if not len(known):
+        raise ValueError(f"no submission {submission_id!r}: fct_submissions lists them")
+    (row,) = _rows(known)
+    console.print(
+        escape(f"{row.unit_name} 《{row.form_title}》 {row.period_name}, revision {row.revision}: {row.outcome}")
+    )
+    if row.known_from is None:
+        console.print("It never stood, and moved nothing.")
+        return
+    moved = _read(
+        settings,
+        """
+        select i.kind, u.unit_name, p.period_name, coalesce(n.indicator_name, m.metric_name, i.subject_id) as subject,
+            i.basis, i.value_before, i.value_after
+        from marts.impact_of(:submission_id) i
+        left join marts.dim_unit u on u.unit_id = i.unit_id
+        left join marts.dim_period p on p.form_id = i.form_id and p.period_id = i.period_id
+        left join marts.dim_indicator n on n.indicator_id = i.subject_id
+        left join marts.dim_metric m on m.metric_id = i.subject_id
+        order by p.ends_on, i.period_id, i.is_group desc, u.sort_no, i.kind desc, i.subject_id, i.basis
+        """,
+        submission_id=submission_id,
+    )
+    table = _table("period", "unit", "figure", "kind", "before", "after", title=f"Moved on {row.known_from:%Y-%m-%d}")
+    for figure in _rows(moved):
+        table.add_row(
+            *(escape(text or "") for text in (figure.period_name, figure.unit_name, figure.subject)),
+            figure.kind if figure.kind == figure.basis else f"{figure.kind}·{figure.basis}",
+            _plain(_rounded(figure.value_before, 4)),
+            _plain(_rounded(figure.value_after, 4)),
+        )
+    console.print(table)
+    console.print(f"{len(moved)} figures moved.")
 
 
 def _print_file_findings(settings: Settings, file_id: int, console: Console) -> int:
@@ -223,6 +271,49 @@ def _print_key_figures(settings: Settings, console: Console) -> None:
             units,
         )
     console.print(table)
+
+
+def _print_months(settings: Settings, console: Console) -> None:
+    """Print month by month the metrics of each authority that has reported more than two periods of a form."""
+    months = _read(
+        settings,
+        """
+        with series as (
+            select c.*, u.authority_name, p.period_name, p.ends_on, p.period_kind,
+                count(*) over (partition by c.unit_id, c.form_id, c.measure_id, p.period_kind) as periods
+            from marts.fct_comparisons c
+            join marts.dim_unit u on u.unit_id = c.unit_id and u.parent_unit_id is null
+            join marts.dim_period p on p.form_id = c.form_id and p.period_id = c.period_id
+            where c.measure = 'metric' and c.basis = 'single' and c.comparison = '环比'
+        )
+        select s.authority_name, s.measure_name, s.unit_of_measure, s.period_name, s.value, t.cumulative_value,
+            s.change_text, s.reported_units, s.expected_units
+        from series s
+        join marts.fct_metric_values t
+            on t.unit_id = s.unit_id and t.form_id = s.form_id and t.period_id = s.period_id
+            and t.metric_id = s.measure_id
+        where s.period_kind = 'month' and s.periods > 2
+        order by s.form_id, s.measure_id, s.ends_on
+        """,
+    )
+    for authority, rows in months.groupby("authority_name", sort=False):
+        table = _table("metric", "month", "本期", "累计", "环比", "units", title=f"Month by month: {authority}")
+        for row in _rows(rows):
+            unit = "%" if row.unit_of_measure == "%" else ""
+            incomplete = "" if row.reported_units == row.expected_units else " incomplete"
+            table.add_row(
+                escape(row.measure_name),
+                escape(row.period_name),
+                *(f"{_plain(_rounded(value, 2))}{unit if value is not None else ''}" for value in row[4:6]),
+                row.change_text,
+                f"{row.reported_units}/{row.expected_units}{incomplete}",
+            )
+        console.print(table)
+
+
+def _rounded(value: Any, decimals: int) -> Any:
+    """Return a number rounded half up."""
+    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) if isinstance(value, Decimal) else value
 
 
 def _print_rankings(settings: Settings, console: Console) -> None:

@@ -2,6 +2,7 @@
 {{ config(
     materialized = 'incremental',
     incremental_strategy = 'replace_all',
+    indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}],
     post_hook = 'analyze {{ this }}'
 ) }}
 

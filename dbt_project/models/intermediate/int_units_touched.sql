@@ -1,9 +1,11 @@
 {{ config(
     materialized = 'incremental',
     incremental_strategy = 'replace_all',
+    indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}],
     post_hook = 'analyze {{ this }}'
 ) }}
 
+-- depends_on: {{ ref('stg_intake__touched') }}
 with
 
 submissions as (

@@ -493,6 +493,8 @@ class _Compiler:
 
     def _not_falling(self, rule: NotFalling) -> Iterator[Check]:
         wanted = self._cumulative(rule.indicators)
+        if not wanted:
+            raise ValueError(f"indicators: form {self.form.form_id} has no cumulative flows")
         for column in wanted:
             before = replace(column, when="previous")
             yield self._check(

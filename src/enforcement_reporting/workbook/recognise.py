@@ -105,13 +105,20 @@ class _Line(NamedTuple):
 _SILENT = _Line((), (), frozenset(), ())
 
 
+_ReadLine = Callable[[Sequence[Cell]], _Line]
+
+
 class _Sheet:
     """A sheet with what its rows say, and what is needed of the workbook around it."""
 
-    def __init__(self, grid: Grid, workbook: _Workbook, read_line: Callable[[Sequence[Cell]], _Line]) -> None:
+    def __init__(self, grid: Grid, workbook: _Workbook, read_line: _ReadLine, read_inner_line: _ReadLine) -> None:
         self.grid, self.name, self.workbook = grid, grid.name, workbook
-        self.lines = list(map(read_line, grid.filled))
         self.outer_rows = _outer(range(len(grid.rows)))
+        # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
+        self._read_line, self._inner = read_line, set(range(len(grid.rows))) - set(self.outer_rows)
+        self.lines = [
+            (read_inner_line if row in self._inner else read_line)(filled) for row, filled in enumerate(grid.filled)
+        ]
         self.texts = self.texts_in(self.outer_rows)
 
     def texts_in(self, rows: Iterable[int]) -> list[str]:
@@ -121,6 +128,9 @@ class _Sheet:
 
     def dated_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows that speak of time."""
+        for row in self._inner.intersection(rows) if self._inner else ():
+            self.lines[row] = self._read_line(self.grid.filled[row])
+            self._inner.discard(row)
         lines = self.lines
         return [text for row in rows for text in lines[row].dated]
 
@@ -311,7 +321,7 @@ class Reader:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
         workbook = _Workbook(file_name, speaks_of_time(file_name))
-        sheets = [_Sheet(grid, workbook, self._line) for grid in opened.grids if not grid.is_empty]
+        sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
         for sheet in sheets:
             name = self._said(sheet.name)
             workbook.texts += [*sheet.texts, sheet.name]
@@ -440,10 +450,18 @@ class Reader:
         titles: set[int] = set()
         for title in self._titles.findall(plain(text)):
             titles |= self._by_title[title]
-        label = split_unit(text, self._units_of_measure)[0]
-        has_label = label in self._labels or joined([label]) in self._labels
         dated = (text,) if speaks_of_time(text) else ()
-        return _Line((text,), dated, frozenset(titles), (text,) if has_label else ())
+        return _Line((text,), dated, frozenset(titles), (text,) if self._is_label(text) else ())
+
+    def _is_label(self, text: str) -> bool:
+        """Return whether a text is a label of any form, or part of one."""
+        label = split_unit(text, self._units_of_measure)[0]
+        return label in self._labels or joined([label]) in self._labels
+
+    def _inner_line(self, filled: Sequence[Cell]) -> _Line:
+        """Return the texts and labels among the filled cells of a row, and nothing else of what they say."""
+        labels = [cell for cell in filled if isinstance(cell, str) and self._is_label(as_text(cell))]
+        return _Line(tuple(row_texts(filled)), (), frozenset(), tuple(labels))
 
     def _titled(self, sheet: _Sheet) -> frozenset[int]:
         """Return the forms whose titles stand on a sheet."""

@@ -1,3 +1,5 @@
+{{ config(indexes = [{'columns': ['form_id'], 'unique': true}]) }}
+
 with
 
 forms as (

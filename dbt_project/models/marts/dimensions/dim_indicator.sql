@@ -1,3 +1,5 @@
+{{ config(indexes = [{'columns': ['indicator_id'], 'unique': true}]) }}
+
 with
 
 indicators as (

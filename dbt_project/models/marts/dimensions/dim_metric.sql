@@ -1,3 +1,5 @@
+{{ config(indexes = [{'columns': ['metric_id'], 'unique': true}]) }}
+
 with
 
 metrics as (

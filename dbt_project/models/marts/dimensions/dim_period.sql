@@ -1,5 +1,10 @@
 {# Grows with what is submitted, while the other dimensions change only with the catalog. #}
-{{ config(materialized = 'incremental', incremental_strategy = 'replace_all', on_schema_change = 'fail') }}
+{{ config(
+    materialized = 'incremental',
+    incremental_strategy = 'replace_all',
+    on_schema_change = 'fail',
+    indexes = [{'columns': ['form_id', 'period_id'], 'unique': true}]
+) }}
 
 with
 

@@ -1,3 +1,5 @@
+{{ config(indexes = [{'columns': ['unit_id'], 'unique': true}]) }}
+
 with
 
 units as (

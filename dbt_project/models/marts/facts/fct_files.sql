@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('int_files_touched') }}
 {{ config(
     incremental_strategy = 'append',
-    indexes = [{'columns': ['file_id']}]
+    indexes = [{'columns': ['file_id'], 'unique': true}]
 ) }}
 
 -- A file's row is written once, together with all its submissions, and never changes: what is not here yet is added.

@@ -2,7 +2,7 @@
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
         {'columns': ['unit_id', 'period_id']},
-        {'columns': ['finding_id']}
+        {'columns': ['finding_id'], 'unique': true}
     ]
 ) }}
 

@@ -4,7 +4,7 @@
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
         {'columns': ['unit_id', 'period_id']},
-        {'columns': ['submission_id']}
+        {'columns': ['submission_id'], 'unique': true}
     ]
 ) }}
 
