@@ -25,13 +25,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from definitions import AUTHORITY, INDICATORS, write_definitions  # noqa: E402
-from report import publish, table  # noqa: E402
-from run import running_server, server_cpu  # noqa: E402
-
 from enforcement_reporting import intake, marts  # noqa: E402
 from enforcement_reporting.local.postgres import LocalServer  # noqa: E402
 from enforcement_reporting.settings import PROJECT_ROOT, Settings  # noqa: E402
 from enforcement_reporting.warehouse import connect  # noqa: E402
+from report import publish, table  # noqa: E402
+from run import running_server, server_cpu  # noqa: E402
 
 FORM = f"{AUTHORITY}_f1"
 LONG, SHORT = 100, 10

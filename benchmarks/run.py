@@ -31,11 +31,10 @@ ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 
 from definitions import AUTHORITY, write_definitions  # noqa: E402
-from report import publish, table  # noqa: E402
-
 from enforcement_reporting import generator  # noqa: E402
 from enforcement_reporting.generator import Submission  # noqa: E402
 from enforcement_reporting.local.postgres import LocalServer, ensure_server, stop_server  # noqa: E402
+from report import publish, table  # noqa: E402
 
 # Ten months over the turn of a year: the first has none before it, and January begins anew.
 MONTHS, FIRST_DAY = 10, date(2024, 10, 1)

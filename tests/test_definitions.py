@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from enforcement_reporting.catalog import (
+    CalendarDefinition,
     Catalog,
     CatalogError,
     Form,
@@ -22,6 +23,7 @@ from enforcement_reporting.catalog import (
     read_definition,
     resolve,
 )
+from enforcement_reporting.periods import CalendarKind
 from enforcement_reporting.quality.rules import Rate, Suite, SuiteDefinition, load_suites
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -737,3 +739,49 @@ def test_a_folder_without_expectations_is_refused(tmp_path: Path) -> None:
 
 def test_one_unit_may_be_listed_under_spellings_that_read_the_same(tmp_path: Path) -> None:
     load(write(tmp_path, changed(GOOD, (AUTHORITY, "units", "members", 0, "aliases"), ["东 县"])))
+
+
+def test_a_unit_within_another_is_counted_once_in_a_group_that_has_both(tmp_path: Path) -> None:
+    authority = deepcopy(GOOD[AUTHORITY])
+    authority["units"]["members"][0]["within"] = "demo_west"
+    authority["groupings"] = grouped(units=["demo_east"])
+    (authority_read,) = load_catalog(write(tmp_path, {**GOOD, AUTHORITY: authority})).authorities
+    counted = {(unit, group): is_counted for unit, group, _, is_counted in authority_read.members_by_group()}
+    assert counted["demo_west", "demo_all"] and not counted["demo_east", "demo_all"]
+    assert counted["demo_east", "demo_group"], "a group that has only the one counts it"
+    assert counted["demo_east", "demo_east"]
+
+
+# What docs/adding_a_form.md shows beside the files it has written.
+
+PAGE = (ROOT / "docs" / "adding_a_form.md").read_text(encoding="utf-8")
+PIECES = {piece.split(":")[0]: piece for piece in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)}
+
+
+def test_every_kind_of_calendar_is_shown_and_is_one() -> None:
+    shown = [
+        CalendarDefinition.model_validate(yaml.safe_load(line)["calendar"])
+        for line in PIECES["calendar"].split("\n")
+        if line
+    ]
+    assert {calendar.kind for calendar in shown} == set(CalendarKind)
+
+
+def test_the_pieces_that_are_shown_fit_what_the_page_has_written(tmp_path: Path) -> None:
+    for name, content in re.findall(r"```yaml file=(\S+)\n(.*?)```", PAGE, re.DOTALL):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    folder = tmp_path / "catalog" / "qingshan"
+    with (folder / "authority.yaml").open("a", encoding="utf-8") as file:
+        file.write(PIECES["groupings"])
+    (folder / "scoreboards.yaml").write_text(PIECES["scoreboards"], encoding="utf-8")
+    head = "form_id: cases\nauthority_id: qingshan\ntitle: 立案统计表\ncalendar: {kind: month}\n"
+    (folder / "forms" / "cases.yaml").write_text(head + PIECES["figures"], encoding="utf-8")
+    (tmp_path / "expectations" / "qingshan" / "cases.yaml").write_text(
+        "form: cases\n" + PIECES["rules"], encoding="utf-8"
+    )
+    catalog = load_catalog(tmp_path)
+    assert [board.scoreboard_id for board in catalog.scoreboards] == ["qingshan_prevention_board"]
+    (suite,) = (suite for suite in load_suites(tmp_path, catalog) if suite.form.form_id == "cases")
+    assert suite.reach == "across_periods" and len(suite.checks) == 3

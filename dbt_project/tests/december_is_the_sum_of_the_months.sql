@@ -1,53 +1,53 @@
 -- 12月累计 equals the twelve single figures, wherever all of them are known; so does every other end of a window.
 with
 
-touched as (
-    select
-        touched.form_id,
-        touched.period_id
-    from {{ ref('int_periods_touched') }} as touched
-),
-
 periods as (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 
-figures as (
-    select * from {{ ref('fct_indicator_values') }}
+-- The last touched of each window: the sums of those before it are parts of its own.
+closing_periods as (
+    select distinct on (periods.form_id, periods.accumulates_from, periods.period_kind) periods.*
+    from {{ ref('int_periods_touched') }} as touched
+    inner join periods
+        on
+            touched.form_id = periods.form_id
+            and touched.period_id = periods.period_id
+    order by periods.form_id asc, periods.accumulates_from asc, periods.period_kind asc, periods.ends_on desc
+),
+
+members as (
+    select
+        closing_periods.period_id as closing_period_id,
+        closing_periods.sequence as expected_singles,
+        periods.form_id,
+        periods.period_id,
+        periods.period_id = closing_periods.period_id as is_closing
+    from closing_periods
+    inner join periods
+        on
+            closing_periods.form_id = periods.form_id
+            and closing_periods.accumulates_from = periods.accumulates_from
+            and closing_periods.period_kind = periods.period_kind
+            and closing_periods.ends_on >= periods.ends_on
 ),
 
 added as (
     select
-        closing.unit_id,
-        closing.form_id,
-        closing.period_id,
-        closing.indicator_id,
-        closing.cumulative_value,
-        sum(members.single_value) as sum_of_singles,
-        count(members.single_value) as singles,
-        max(closing_periods.sequence) as expected_singles
-    from figures as closing
-    inner join touched
+        figures.unit_id,
+        figures.form_id,
+        members.closing_period_id,
+        figures.indicator_id,
+        max(figures.cumulative_value) filter (where members.is_closing) as cumulative_value,
+        sum(figures.single_value) as sum_of_singles,
+        count(figures.single_value) as singles,
+        max(members.expected_singles) as expected_singles
+    from members
+    inner join {{ ref('fct_indicator_values') }} as figures
         on
-            closing.form_id = touched.form_id
-            and closing.period_id = touched.period_id
-    inner join periods as closing_periods
-        on
-            closing.form_id = closing_periods.form_id
-            and closing.period_id = closing_periods.period_id
-    inner join periods as member_periods
-        on
-            closing_periods.form_id = member_periods.form_id
-            and closing_periods.accumulates_from = member_periods.accumulates_from
-            and closing_periods.period_kind = member_periods.period_kind
-            and closing_periods.ends_on >= member_periods.ends_on
-    inner join figures as members
-        on
-            member_periods.form_id = members.form_id
-            and member_periods.period_id = members.period_id
-            and closing.unit_id = members.unit_id
-            and closing.indicator_id = members.indicator_id
-    group by closing.unit_id, closing.form_id, closing.period_id, closing.indicator_id, closing.cumulative_value
+            members.form_id = figures.form_id
+            and members.period_id = figures.period_id
+    group by figures.unit_id, figures.form_id, members.closing_period_id, figures.indicator_id
 )
 
 select * from added

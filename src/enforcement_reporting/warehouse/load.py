@@ -43,9 +43,10 @@ def load_catalog_tables(connection: psycopg.Connection, catalog: Catalog) -> boo
         if row and row[0] == catalog.sha256:
             return False
         for table, columns, rows in _catalog_rows(catalog):
-            connection.execute(sql.SQL("delete from {}").format(sql.Identifier("catalog", table)))
+            name = sql.Identifier("catalog", table)
+            connection.execute(sql.SQL("delete from {}").format(name))
             _copy(connection, ("catalog", table), columns, rows)
-        connection.execute("analyze catalog.periods")  # the one table here that is large at once
+            connection.execute(sql.SQL("analyze {}").format(name))  # everything else is joined to these
         connection.execute("update catalog.state set catalog_sha256 = %s", [catalog.sha256])
         connection.execute("insert into intake.touched default values")  # names and numbers in the marts may change
     return True
