@@ -65,7 +65,7 @@ def test_a_returned_correction_leaves_the_accepted_figures_standing(environment:
     rows = json.loads(
         call(
             environment,
-            *("export", "fct_indicator_values", "--format", "json"),
+            *("export", "wide_indicator_values", "--format", "json"),
             *("--where", "unit_name=镇街01", "--where", "indicator_id=hazards.fixed"),
         ).stdout
     )
@@ -108,6 +108,34 @@ def test_a_mistake_is_explained_in_a_line(environment: dict[str, str], arguments
     assert done.exit_code != 0
     assert says in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_impact_lists_what_a_submission_moved(environment: dict[str, str]) -> None:
+    exported = call(environment, "export", "fct_submissions", "--where", "file_name=clean.xlsx", "--format", "json")
+    first = next(row for row in json.loads(exported.stdout) if row["unit_id"])
+    done = call(environment, "impact", first["submission_id"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "镇街01 《隐患统计表》 2025年9月, revision 1: accepted" in done.stdout
+    moved = [line for line in done.stdout.splitlines() if "排查" in line and "本期" in line]
+    assert any("镇街01" in line and "—" in line and "5" in line for line in moved), done.stdout
+    assert "figures moved." in done.stdout
+
+
+def test_impact_of_what_never_stood_is_nothing(environment: dict[str, str]) -> None:
+    exported = call(environment, "export", "fct_submissions", "--where", "outcome=returned", "--format", "json")
+    done = call(environment, "impact", json.loads(exported.stdout)[0]["submission_id"])
+    assert done.exit_code == 0 and "never stood" in done.stdout
+    unknown = call(environment, "impact", "nothing")
+    assert unknown.exit_code == 3 and "no submission 'nothing'" in unknown.stderr
+
+
+def test_generated_workbooks_are_taken_in_without_findings(environment: dict[str, str], folder: Path) -> None:
+    done = call(environment, "generate", "testland", folder / "synthetic", "--periods", 1, "--starting", "2025-11-01")
+    assert done.exit_code == 0, done.stderr
+    written = sorted((folder / "synthetic").glob("*.xlsx"))
+    assert done.stdout == f"{len(written)} workbooks in {folder / 'synthetic'}\n" and written
+    assert call(environment, "ingest", *written).exit_code == 0
+    assert call(environment, "generate", "nobody", folder / "none").exit_code == 3
 
 
 def test_summary_names_what_is_in_the_warehouse(environment: dict[str, str]) -> None:

@@ -335,13 +335,13 @@ BAD = {
         AUTHORITY,
         ("units", "members", 0, "within"),
         "demo_north",
-        ("'demo_north'", "expected a unit of this authority that reports"),
+        ("'demo_north'", "expected a unit that reports"),
     ),
     "a unit within a group": (
         AUTHORITY,
         ("units", "members", 0, "within"),
         "demo_all",
-        ("'demo_all'", "expected a unit of this authority that reports"),
+        ("'demo_all'", "expected a unit that reports"),
     ),
     "a unit within itself": (
         AUTHORITY,
@@ -366,13 +366,13 @@ BAD = {
         AUTHORITY,
         ("groupings",),
         grouped(units=["demo_north"]),
-        ("'demo_north'", "expected a unit of this authority that reports"),
+        ("'demo_north'", "expected a unit that reports"),
     ),
     "a group of a kind of unit that nobody is": (
         AUTHORITY,
         ("groupings",),
         grouped(kinds=["镇街"]),
-        ("no unit that reports is of kind '镇街'", "县区"),
+        ("groupings.groups.kinds: no unit is of kind '镇街'", "县区"),
     ),
     "a group id used twice": (
         AUTHORITY,

@@ -7,7 +7,10 @@
 {% macro get_incremental_replace_touched_periods_sql(arg_dict) %}
     delete from {{ arg_dict['target_relation'] }} as target
     using {{ ref('int_periods_touched') }} as touched
-    where target.form_id = touched.form_id and target.period_id = touched.period_id;
+    where
+        target.form_id = touched.form_id
+        and target.period_id = touched.period_id
+        {{ _in_years_touched() }};
 
     {{ _insert_all(arg_dict) }}
 {% endmacro %}
@@ -19,16 +22,25 @@
     where
         target.unit_id = touched.unit_id
         and target.period_id = touched.period_id
-        and target.form_id = touched.form_id;
+        and target.form_id = touched.form_id
+        {{ _in_years_touched() }};
 
     {{ _insert_all(arg_dict) }}
 {% endmacro %}
 
-{# Replaces all rows and keeps the table itself, so that views on it survive. #}
+{# Replaces all rows and keeps the table itself, so that views on it survive; what nobody else reads is emptied outright. #}
 {% macro get_incremental_replace_all_sql(arg_dict) %}
-    delete from {{ arg_dict['target_relation'] }};
+    {{ 'delete from' if this.schema == 'marts' else 'truncate' }} {{ arg_dict['target_relation'] }};
 
     {{ _insert_all(arg_dict) }}
+{% endmacro %}
+
+{# The years as literals: no other partition is even looked at. #}
+{% macro _in_years_touched() %}
+    {%- if config.get('meta', {}).get('partition_by_year') %}
+    {%- set years = run_query('select distinct year from ' ~ ref('int_periods_touched')).columns[0].values() %}
+        and target.year in ({{ years | map('int') | join(', ') or 'null' }})
+    {%- endif %}
 {% endmacro %}
 
 {% macro _insert_all(arg_dict) %}

@@ -145,15 +145,16 @@ class Authority(Model):
         named = [unit_id for group in groups for unit_id in group.units]
         named += [unit.within for unit in self.units.tree() if unit.within]
         if unknown := sorted(set(named) - reporting):
-            raise ValueError(f"{unknown[0]!r}: expected a unit of this authority that reports")
+            raise ValueError(f"within, groupings.groups.units: {unknown[0]!r}: expected a unit that reports")
         if unknown := sorted({kind for group in groups for kind in group.kinds} - kinds):
-            raise ValueError(f"no unit that reports is of kind {unknown[0]!r}; known: {sorted(kinds)}")
+            raise ValueError(f"groupings.groups.kinds: no unit is of kind {unknown[0]!r}; known: {sorted(kinds)}")
         within = {unit.unit_id: unit.within for unit in self.units.tree() if unit.within}
         for unit_id in within:
-            above = unit_id
-            for _ in within:
-                above = within.get(above, "")
-            if above:
+            above, holders = within[unit_id], {unit_id}
+            while above not in holders and above in within:
+                holders.add(above)
+                above = within[above]
+            if above in holders:
                 raise ValueError(f"within: {unit_id} lies within itself")
         return self
 

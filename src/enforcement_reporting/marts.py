@@ -75,6 +75,7 @@ def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
         log.info("marts: computing %s", f"everything: {reason}" if reason else f"what {claimed} changes touch")
         if reason:  # until this is done, nothing less will do
             connection.execute("update catalog.state set built_with_sha256 = null")
+        _analyze_what_grew(connection)
         outcome = run_dbt(settings, [*_BUILD, *(_EVERYTHING if reason else _WHAT_SUBMISSIONS_CHANGE)])
         with connection.transaction():
             connection.execute("delete from intake.touched where build_id = %s", [build_id])
@@ -237,6 +238,19 @@ def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:
         if path.suffix in (".sql", ".yml") and path.is_file():
             digest.update(path.relative_to(dbt_project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _analyze_what_grew(connection: psycopg.Connection) -> None:
+    """Let the planner know of what was received, where that is much of what there is.
+
+    A join that is planned for an empty table runs for minutes on a full one.
+    """
+    grown = connection.execute(
+        "select schemaname, relname from pg_stat_user_tables where schemaname in ('intake', 'quality')"
+        " and n_mod_since_analyze > 0.1 * n_live_tup and n_live_tup > 0"
+    ).fetchall()
+    for schema, table in grown:
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, table)))
 
 
 def _reason_to_build_everything(

@@ -13,7 +13,7 @@ select
     '{{ basis }}' as basis,
     {{ basis }}_value as value,
     {{ 'null' if basis == 'stated' else basis ~ '_reason' }}::text as reason,
-    {{ 'null::numeric' if basis == 'single' else 'first_value' }} as first_value,
+    first_value,
     (case when {{ basis }}_value is null then 0 else 1 end)::bigint as reported_units,
     1::bigint as expected_units
 from {{ unit_values }}
@@ -29,7 +29,7 @@ select
     '{{ basis }}' as basis,
     {{ 'value' if basis == 'stated' else basis ~ '_value' }} as value,
     null::text as reason,
-    {{ 'null::numeric' if basis == 'single' else 'first_value' }} as first_value,
+    first_value,
     {{ 'reported_units' if basis == 'stated' else basis ~ '_units' }} as reported_units,
     expected_units
 from {{ group_values }}
@@ -46,7 +46,7 @@ select
     '{{ basis }}' as basis,
     {{ basis }}_value as value,
     null::text as reason,
-    {{ 'null::numeric' if basis == 'single' else 'first_value' }} as first_value,
+    first_value,
     {{ basis }}_units as reported_units,
     expected_units
 from {{ metric_values }}
@@ -68,7 +68,8 @@ measures as (
         indicator_id as measure_id,
         indicator_name as measure_name,
         unit_of_measure,
-        measure_kind = 'stock' as is_stock
+        measure_kind = 'stock' as is_stock,
+        case when measure_kind = 'stock' then 'stated' else figures end as own_basis
     from {{ ref('stg_catalog__indicators') }}
     where measure_kind in ('flow', 'stock')
 
@@ -79,8 +80,22 @@ measures as (
         metric_id as measure_id,
         metric_name as measure_name,
         unit_of_measure,
-        false as is_stock
-    from {{ ref('stg_catalog__metrics') }}
+        false as is_stock,
+        (
+            select
+                case
+                    when min(indicators.figures) is null then 'any'
+                    when min(indicators.figures) = max(indicators.figures) then min(indicators.figures)
+                end
+            from {{ ref('stg_catalog__metric_terms') }} as metric_terms
+            inner join {{ ref('stg_catalog__indicators') }} as indicators
+                on metric_terms.indicator_id = indicators.indicator_id
+            where
+                metrics.metric_id = metric_terms.metric_id
+                and metrics.form_id = metric_terms.form_id
+                and indicators.measure_kind = 'flow'
+        ) as own_basis
+    from {{ ref('stg_catalog__metrics') }} as metrics
 ),
 
 periods as not materialized (
@@ -182,6 +197,7 @@ compared as (
         brought_together.*,
         measures.measure_name,
         measures.unit_of_measure,
+        measures.own_basis,
         brought_together.value - brought_together.base_value as delta,
         case brought_together.comparison
             when '同比' then asked_periods.year_ago_period_id
@@ -239,7 +255,8 @@ final as (
         value,
         base_period_id,
         base_value,
-        base_first_value,
+        -- What was published first was on the form's own basis.
+        case when own_basis in (basis, 'any') then base_first_value end as base_first_value,
         delta,
         change_percent,
         change_points,
@@ -256,7 +273,7 @@ final as (
             when base_period_id is null then '没有可比的一期'
             when counts_from_another_day then '起算日不同，不可比'
             when not base_is_there then base_period_name || '未报'
-            when base_value is null then coalesce(base_reason, base_period_name || '没有数值')
+            when base_value is null then coalesce(replace(base_reason, '本期', base_period_name), base_period_name || '没有数值')
             else '基数为零'
         end as reason,
         reported_units,

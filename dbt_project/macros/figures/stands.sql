@@ -15,7 +15,18 @@
 
 {% macro stands(submission, world) -%}
     {%- if world.count_returned -%}
-    {{ submission }}.next_received_at is null and {{ submission }}.outcome != 'received'
+    {{ submission }}.outcome != 'received'
+            and not exists (
+                select 1
+                from {{ ref('fct_submissions') }} as later_checked
+                where
+                    {{ submission }}.form_id = later_checked.form_id
+                    and {{ submission }}.period_id = later_checked.period_id
+                    and {{ submission }}.unit_id = later_checked.unit_id
+                    and {{ submission }}.row_role = later_checked.row_role
+                    and {{ submission }}.revision < later_checked.revision
+                    and later_checked.outcome != 'received'
+            )
     {%- elif world.as_of is none -%}
     {{ submission }}.is_standing
     {%- elif world.without is none -%}
@@ -27,7 +38,15 @@
             and (
                 {{ submission }}.known_to is null
                 or {{ submission }}.known_to > {{ world.as_of }}
-                or {{ submission }}.superseded_by = {{ world.without }}
+                or (
+                    {{ submission }}.superseded_by = {{ world.without }}
+                    -- One superseded at the instant it came never stood in anybody's place.
+                    and not exists (
+                        select 1
+                        from {{ ref('fct_submissions') }} as left_out
+                        where left_out.submission_id = {{ world.without }} and left_out.known_to <= {{ world.as_of }}
+                    )
+                )
             )
     {%- endif -%}
 {%- endmacro %}

@@ -131,7 +131,8 @@ def status(settings: Settings) -> None:
     else:
         console.print("Warehouse        not running")
     for place in _landing_places(settings):
-        console.print(f"Drop workbooks   {place_url(settings, place)} ({_POLICIES[place.policy]})")
+        how = "in folders named by the instant of receipt; " if place.received == "in_path" else ""
+        console.print(f"Drop workbooks   {place_url(settings, place)} ({how}{_POLICIES[place.policy]})")
     if airflow or server:
         console.print("Stop             make down")
 

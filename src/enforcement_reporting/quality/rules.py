@@ -425,7 +425,6 @@ class _Compiler:
         decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
         typed = _quote(column_name(subject, self.form.form_id, "__text"))
         exact = f"({rule.scale} * {over} / nullif({under}, 0))"
-        percent = f"case when {typed} like '%\\%' then '%' else '' end"
         right = f"(round({exact}, {decimals}) = {stated})"
         cut_off = f"(trunc({exact}, {decimals}) = {stated})"
         empty = f"({under} = 0 and {over} = 0 and {stated} = 0)"
@@ -435,7 +434,7 @@ class _Compiler:
             "numerator": self._names(numerator),
             "denominator": self._names(denominator),
         }
-        rounded = f"coalesce(round({exact}, {decimals})::text || {percent}, '—')"
+        rounded = f"coalesce(round({exact}, {decimals})::text || {self._percent_sign(typed)}, '—')"
         unknown = f"{stated} is null or {over} is null or {under} is null"
         conditions = (
             ("", rule.severity, f"{unknown} or coalesce({right} or {cut_off}, {empty})"),
@@ -561,7 +560,7 @@ class _Compiler:
             (subject, column, now_known, first_known),
             f"{unknown} or coalesce({right}, false)",
             typed,
-            f"coalesce(round({changes[0]}, {decimals})::text, '—')",
+            f"coalesce(round({changes[0]}, {decimals})::text || {self._percent_sign(typed)}, '—')",
             {
                 "subject": self._names([subject]),
                 "value": self._shown(value),
@@ -661,6 +660,11 @@ class _Compiler:
             caption = next(item.caption for item in form.indicators if item.indicator_id == column.indicator_id)
             captions.append(caption if form is self.form else f"《{form.title}》{caption}")
         return _literal("＋".join(captions))
+
+    @staticmethod
+    def _percent_sign(typed: str) -> str:
+        """Return the sign that the text of a cell ends with, or nothing."""
+        return f"case when {typed} like '%\\%' then '%' else '' end"
 
     @staticmethod
     def _shown(expression: str) -> str:
