@@ -27,7 +27,7 @@ EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREADABLE = 0, 1, 2
 
 
 def print_summary(settings: Settings, since: datetime | None = None, console: Console | None = None) -> None:
-    """Print what is in the warehouse; with ``since``, first what the files received from then on came to."""
+    """Print what is in the warehouse; with ``since``, first what the files recorded from then on came to."""
     console = console or _console()
     if since is not None:
         _print_received(settings, since, console)
@@ -162,8 +162,9 @@ def _print_received(settings: Settings, since: datetime, console: Console) -> No
     files = _read(
         settings,
         """
-        select file_name, outcome, submissions, reason from marts.fct_files
-        where received_at >= :since order by file_name
+        select f.file_name, f.outcome, f.submissions, f.reason
+        from marts.fct_files f join intake.files i on i.file_id = f.file_id
+        where i.recorded_at >= :since order by f.received_at, f.file_name
         """,
         since=since,
     )

@@ -25,7 +25,8 @@ judged as (
         submissions.received_at,
         submissions.sheet,
         coalesce(verdicts.outcome, 'received') as outcome,
-        coalesce(verdicts.outcome in ('accepted', 'questioned'), false) as is_accepted
+        coalesce(verdicts.outcome in ('accepted', 'questioned'), false) as is_accepted,
+        coalesce(verdicts.accepted_from, submissions.received_at) as accepted_from
     from submissions
     inner join units_touched
         on
@@ -51,17 +52,30 @@ numbered as (
     )
 ),
 
--- What is accepted stands from its receipt until the next that is accepted; one that was sent back, or that nobody
--- checked yet, replaces nothing.
 accepted as (
     select
-        submission_id,
-        received_at as known_from,
-        lead(received_at) over by_revision as known_to,
-        lead(submission_id) over by_revision as superseded_by,
-        row_number() over by_revision = 1 as is_first
+        *,
+        min(accepted_from) over (
+            partition by unit_id, form_id, period_id, row_role
+            order by revision
+            rows between 1 following and unbounded following
+        ) as later_revision_from
     from numbered
     where is_accepted
+),
+
+-- At any instant the latest revision accepted by then stands. One that was sent back, or that nobody checked yet,
+-- replaces nothing, and one accepted no sooner than a later revision never stood. Of those that did, each stands until
+-- the next.
+stood as (
+    select
+        submission_id,
+        accepted_from as known_from,
+        lead(accepted_from) over by_revision as known_to,
+        lead(submission_id) over by_revision as superseded_by,
+        row_number() over by_revision = 1 as is_first
+    from accepted
+    where later_revision_from is null or later_revision_from > accepted_from
     window by_revision as (
         partition by unit_id, form_id, period_id, row_role
         order by revision
@@ -83,13 +97,13 @@ final as (
         numbered.outcome,
         numbered.revision,
         numbered.next_received_at,
-        accepted.known_from,
-        accepted.known_to,
-        accepted.superseded_by,
-        coalesce(accepted.is_first, false) as is_first,
-        accepted.submission_id is not null and accepted.superseded_by is null as is_standing
+        stood.known_from,
+        stood.known_to,
+        stood.superseded_by,
+        coalesce(stood.is_first, false) as is_first,
+        stood.submission_id is not null and stood.superseded_by is null as is_standing
     from numbered
-    left join accepted on numbered.submission_id = accepted.submission_id
+    left join stood on numbered.submission_id = stood.submission_id
 )
 
 select * from final

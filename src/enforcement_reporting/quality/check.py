@@ -4,6 +4,9 @@ What is found depends only on the submissions and the rules that are there, not 
 form arrives that another form's suite looks at, that other form's submission is checked again, and when a form's
 rules change, all its submissions are. Forms are held against one another last: a partner's latest submission counts
 that has no error of its own, so that one unit's slip does not return what another form says rightly.
+
+Where a partner came later, a submission is also held against the partners of its own day. What it contradicted then
+returned it; it is accepted from the instant at which a partner arrived that put an end to it.
 """
 
 from __future__ import annotations
@@ -66,6 +69,9 @@ def check_submissions(settings: Settings) -> Checked:
         due = _due(connection, suites)
         if not due:
             return Checked(0, 0, {}, None, _marts_due(connection))
+        connection.execute(
+            "create temporary table failed_at_receipt (submission_id text, rule_id text, cured_at timestamptz)"
+        )
         found, data_docs = 0, None
         broken: dict[str, str] = {}
         for reach in get_args(Reach):
@@ -77,6 +83,8 @@ def check_submissions(settings: Settings) -> Checked:
             data_docs = validated.data_docs or data_docs
             with connection.transaction():
                 sound = [suite for suite in batch if suite.form.form_id not in broken]
+                for suite in sound:
+                    _hold_against_partners_of_its_day(connection, suite)
                 found += _replace_findings(connection, reach, sound, validated.failures)
         with connection.transaction():
             connection.execute("delete from due where form_id = any(%s)", [list(broken)])
@@ -187,11 +195,22 @@ def _remember_rules(connection: psycopg.Connection, suites: Iterable[Suite]) -> 
     )
 
 
-def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
-    """Lay out the due submissions of a form, one row each: a column per indicator, its own and its partners'."""
+def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instants: bool = False) -> None:
+    """Lay out the due submissions of a form, one row each: a column per indicator, its own and its partners'.
+
+    With ``at_instants``, lay out those in the table ``instants`` instead, one row an instant in the temporary table
+    ``wide_then``: the partners are those that had been received by then.
+    """
+
+    def as_at(alias: str) -> str:
+        return f", {alias}.as_at" if at_instants else ""
+
+    listed = "instants" if at_instants else "due"
     home = suite.form.form_id
     own = [column for column in suite.columns if column.source == Source(home)]
     fixed = ("s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind")
+    if at_instants:
+        fixed = (*fixed, "d.as_at")
     of_period = ("p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id")
     select = [*fixed, *of_period, f"{_CELLS_READ} as cells_read"]
     select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
@@ -215,24 +234,25 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
             for name in ("submission_id", "received_at", "cells_read")
         ]
         outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
-        period = "period_id" if partner.when == "now" else f"{partner.when.removesuffix('_first')}_period_id"
+        period = _period_of(partner)
         latest = "" if partner.when.endswith("_first") else "desc"
         joins += f"""
         left join (
-            select latest.unit_id, latest.period_id, latest.submission_id, latest.received_at,
+            select latest.unit_id, latest.period_id, latest.submission_id, latest.received_at{as_at("latest")},
                 {_CELLS_READ} as cells_read, {values}
             from (
-                select distinct on (s.unit_id, s.period_id) s.unit_id, s.period_id, s.submission_id, s.received_at
+                select distinct on (s.unit_id, s.period_id{as_at("wanted")})
+                    s.unit_id, s.period_id, s.submission_id, s.received_at{as_at("wanted")}
                 from (
-                    select distinct d.unit_id, p.{period}
-                    from due d
+                    select distinct d.unit_id, p.{period}{as_at("d")}
+                    from {listed} d
                     join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
                     where d.form_id = {_literal(home)}
                 ) wanted
                 join intake.submissions s
                     on s.form_id = {_literal(partner.form_id)} and s.period_id = wanted.{period}
                     and s.unit_id = wanted.unit_id
-                where s.row_role = 'unit'
+                where s.row_role = 'unit' {"and s.received_at <= wanted.as_at" if at_instants else ""}
                     and (s.policy = 'archive' or not exists (
                         select from quality.findings f
                         where f.submission_id = s.submission_id and f.severity = 'error'
@@ -243,14 +263,15 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
                         where f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
                             and f.severity = 'error' and f.scope = 'sheet'
                     ))
-                order by s.unit_id, s.period_id,
+                order by s.unit_id, s.period_id{as_at("wanted")},
                     s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
             ) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
-            group by 1, 2, 3, 4
+            group by 1, 2, 3, 4{as_at("latest")}
         ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.{period} and own.row_role = 'unit'
+            {f"and {alias}.as_at = own.as_at" if at_instants else ""}
         """
-    if suite.form.total_row:
+    if suite.form.total_row and suite.reach == "form":
         sums = ", ".join(f"{_sum_if_read(c)} as {_quoted(column_name(c, home, '__sum'))}" for c in own)
         outer += ["total.rows_summed", "total.rows_left_out"]
         outer += [f"total.{_quoted(column_name(column, home, '__sum'))}" for column in own]
@@ -274,16 +295,16 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
             group by printed.submission_id, printed.file_id, printed.sheet
         ) total on total.submission_id = own.submission_id
         """
-    table = f"quality.{_quoted(suite.wide_table)}"
+    kind, table = ("temporary", "wide_then") if at_instants else ("unlogged", f"quality.{_quoted(suite.wide_table)}")
     with connection.transaction():
         connection.execute(f"drop table if exists {table}".encode())
         connection.execute(
             f"""
-            create unlogged table {table} as
+            create {kind} table {table} as
             select {", ".join(outer)}
             from (
                 select {", ".join(select)}
-                from due d
+                from {listed} d
                 join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
                 left join catalog.units u on u.unit_id = s.unit_id
                 left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
@@ -294,8 +315,76 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite) -> None:
             {joins}
             """.encode()
         )
-        connection.execute(f"alter table {table} add primary key (submission_id)".encode())
+        key = "submission_id, as_at" if at_instants else "submission_id"
+        connection.execute(f"alter table {table} add primary key ({key})".encode())
         connection.execute(f"analyze {table}".encode())
+
+
+def _hold_against_partners_of_its_day(connection: psycopg.Connection, suite: Suite) -> None:
+    """Record in ``failed_at_receipt`` which errors returned the due submissions on receipt, and what cured them when.
+
+    ``cured_at`` is the receipt of the partner since which the rule has held without a break, NULL where it fails now.
+    Where no partner came later, what fails now is what failed then, and nothing is recorded. A rule that held for a
+    while and fails again is not cured: as known now, the submission did not stand in between.
+    """
+    checks = [check for check in suite.checks if check.severity is Severity.ERROR]
+    partners = sorted({column.source for check in checks for column in check.columns} - {Source(suite.form.form_id)})
+    if not partners:
+        return
+    wide = f"quality.{_quoted(suite.wide_table)}"
+    row = "w.submission_id, w.unit_id, s.form_id, w.period_id"
+    itself = f"{wide} w join intake.submissions s on s.unit_id = w.unit_id and s.submission_id = w.submission_id"
+    of_partners = " or ".join(
+        f"(p.form_id = {_literal(partner.form_id)} and p.period_id = w.{_period_of(partner)})" for partner in partners
+    )
+    connection.execute("drop table if exists failed_then")
+    connection.execute("create temporary table failed_then (submission_id text, as_at timestamptz, rule_id text)")
+    for instants in (
+        f"select {row}, w.received_at as as_at from {itself} where {_latest_receipt(suite, partners)} > w.received_at",
+        # Few failed on receipt; only these are followed through what arrived since.
+        f"""
+        select distinct {row}, p.received_at as as_at
+        from {itself}
+        join intake.submissions p on p.unit_id = w.unit_id and p.row_role = 'unit' and ({of_partners})
+        where p.received_at > w.received_at
+            and exists (select from failed_then f where f.submission_id = w.submission_id)
+        """,
+    ):
+        connection.execute("drop table if exists instants")
+        if not connection.execute(f"create temporary table instants as {instants}".encode()).rowcount:
+            return
+        connection.execute("analyze instants")
+        _build_wide_rows(connection, suite, at_instants=True)
+        for check in checks:
+            connection.execute(
+                f"""
+                insert into failed_then (submission_id, as_at, rule_id)
+                select submission_id, as_at, {_literal(check.rule_id)} from wide_then where not ({check.condition})
+                """.encode()
+            )
+    connection.execute(
+        f"""
+        insert into failed_at_receipt (submission_id, rule_id, cured_at)
+        select f.submission_id, f.rule_id,
+            (select min(i.as_at) from instants i where i.submission_id = f.submission_id and i.as_at > max(f.as_at))
+        from failed_then f
+        join {wide} w on w.submission_id = f.submission_id
+        group by f.submission_id, f.rule_id
+        having bool_or(f.as_at = w.received_at)
+        """.encode()
+    )
+
+
+def _period_of(partner: Source) -> str:
+    """Return the column of the wide row that says of which period a partner is."""
+    return "period_id" if partner.when == "now" else f"{partner.when.removesuffix('_first')}_period_id"
+
+
+def _latest_receipt(suite: Suite, partners: Iterable[Source]) -> str:
+    """Return the instant, in SQL over the wide row, at which the last of its partners was received."""
+    home = suite.form.form_id
+    received = (f"w.{_quoted(column_name(partner.column('received_at'), home))}" for partner in partners)
+    return f"greatest({', '.join(received)})"
 
 
 def _replace_findings(
@@ -320,18 +409,28 @@ def _replace_findings(
 def _finding_statement(suite: Suite, check: Check) -> str:
     """Return the SQL that writes a finding for each row that fails, with its cells and its message.
 
-    Where what it is held against came later, the submission was right by all that was known: what was to be an error is
-    a question then, and the figures stand until it is answered.
+    Where what it is held against came later, and it did not fail the rule by what was known on its receipt, what was to
+    be an error is a question: what was right then is not taken back, and the figures stand until it is answered.
     """
     home = suite.form.form_id
     keys = [column.key for column in check.columns]
     severity = _literal(check.severity.value)
     own_keys = _literals(_keys_of(check, Source(home)))
     sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({own_keys}))"]
-    for partner in sorted({column.source for column in check.columns} - {Source(home)}):
-        if check.severity is Severity.ERROR:
-            later = f"w.{_quoted(column_name(partner.column('received_at'), home))} > w.received_at"
-            severity = f"case when {later} then 'question' else {severity} end"
+    partners = sorted({column.source for column in check.columns} - {Source(home)})
+    if partners and check.severity is Severity.ERROR:
+        severity = f"""
+            case
+                when {_latest_receipt(suite, partners)} > w.received_at
+                    and not exists (
+                        select from failed_at_receipt r
+                        where r.submission_id = w.submission_id and r.rule_id = {_literal(check.rule_id)}
+                    )
+                then 'question'
+                else {severity}
+            end
+        """
+    for partner in partners:
         if partner.when == "now":  # the cells of another period stand in another workbook, which the clerk sent before
             id_column = _quoted(column_name(partner.column("submission_id"), home))
             keys_of_partner = _literals(_keys_of(check, partner))
@@ -377,7 +476,10 @@ def _message(check: Check) -> str:
 
 
 def _judge(connection: psycopg.Connection) -> dict[str, int]:
-    """Give every due submission its verdict, and mark what the marts have to be built again for."""
+    """Give every due submission its verdict, and mark what the marts have to be built again for.
+
+    What is accepted is so from its receipt, or from that of the partner that cured what it was returned for.
+    """
     connection.execute(
         "delete from intake.unchecked u using due d where u.unit_id = d.unit_id and u.submission_id = d.submission_id"
     )
@@ -407,17 +509,25 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
     rows = connection.execute(
         """
         with judged as (
-            insert into quality.verdicts (unit_id, submission_id, outcome)
+            insert into quality.verdicts (unit_id, submission_id, outcome, accepted_from)
             select s.unit_id, s.submission_id,
                 case
                     when s.policy = 'archive' then 'accepted'
                     when worst.has_error then 'returned'
                     when worst.has_question then 'questioned'
                     else 'accepted'
+                end,
+                case
+                    when s.policy = 'archive' then s.received_at
+                    when worst.has_error then null
+                    else greatest(s.received_at, cure.cured_at)
                 end
             from due d
             join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
             left join worst on worst.submission_id = s.submission_id
+            left join (
+                select submission_id, max(cured_at) as cured_at from failed_at_receipt group by submission_id
+            ) cure on cure.submission_id = s.submission_id
             returning outcome
         )
         select outcome, count(*)::int from judged group by outcome

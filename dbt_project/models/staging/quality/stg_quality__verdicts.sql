@@ -1,5 +1,6 @@
 select
     unit_id,
     submission_id,
-    outcome
+    outcome,
+    accepted_from
 from {{ source('quality', 'verdicts') }}

@@ -85,7 +85,8 @@ create table intake.files (  -- one row for each file received, with how it ende
     file_id bigint generated always as identity primary key,
     file_sha256 text not null, file_name text not null, landing_key text, size_bytes bigint not null,
     policy text not null check (policy in ('collect', 'archive')), received_at timestamptz not null,
-    outcome text not null check (outcome in ('taken_in', 'duplicate', 'unreadable')), reason text
+    outcome text not null check (outcome in ('taken_in', 'duplicate', 'unreadable')), reason text,
+    recorded_at timestamptz not null default now()  -- for people at the terminal; no number depends on it
 );
 create index files_by_sha256 on intake.files (file_sha256);
 
@@ -131,6 +132,7 @@ create index findings_by_period on quality.findings (form_id, period_id);
 create table quality.verdicts (  -- a submission without a row here has not been checked yet
     unit_id text not null, submission_id text not null,
     outcome text not null check (outcome in ('accepted', 'questioned', 'returned')),
+    accepted_from timestamptz,  -- its receipt, or that of what cured what it was returned for; null where returned
     primary key (unit_id, submission_id)
 );
 
