@@ -408,6 +408,17 @@ CAMPAIGN_DAY = date(2023, 5, 1)
         ("list", {"listed": (ListedPeriod("b", "乙", PHASE.ends_on, PHASE.starts_on),)}, "starts_on not after ends_on"),
         (
             "list",
+            {
+                "listed": (
+                    ListedPeriod("a", "甲", date(2025, 1, 1), date(2025, 3, 31)),
+                    ListedPeriod("x", "丙", date(2025, 2, 1), date(2025, 4, 30)),
+                    ListedPeriod("b", "乙", date(2025, 4, 1), date(2025, 6, 30), accumulates_from=date(2025, 1, 1)),
+                )
+            },
+            "goes on with a window",
+        ),
+        (
+            "list",
             {"listed": (ListedPeriod("b", "乙", PHASE.starts_on, PHASE.ends_on, accumulates_from=PHASE.ends_on),)},
             "accumulates_from not after starts_on",
         ),

@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 
 from conftest import new_database, settings_for
-from enforcement_reporting import intake
+from enforcement_reporting import intake, marts
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_submissions, load_suites
 from enforcement_reporting.quality.check import RuleError
@@ -344,6 +344,47 @@ def test_a_form_that_came_later_questions_what_was_accepted_and_does_not_return_
     assert outcomes == [("hazards", "questioned"), ("visits", "accepted"), ("hazards", "returned")]
 
 
+# What the other form said on the day before, and on those after; the outcome of a 5, and the day it is accepted from.
+OF_ITS_DAY: dict[str, tuple[tuple[int, ...], tuple[str, int | None]]] = {
+    "镇街01": ((4, 4), ("returned", None)),
+    "镇街02": ((4, 6), ("returned", None)),
+    "镇街03": ((4, 5), ("accepted", 3)),
+    "镇街04": ((5, 4), ("questioned", 2)),
+    "镇街05": ((4, 5, 5), ("accepted", 3)),
+    "镇街06": ((4, 5, 4), ("returned", None)),
+    "镇街07": ((4, 4, 5), ("accepted", 4)),
+}
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_form_that_contradicted_the_other_of_its_own_day_is_returned_until_that_is_corrected(
+    warehouse: Settings, tmp_path: Path, step: int
+) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    rules = tmp_path / "expectations/testland/hazards.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8").replace("severity: question", "severity: error"))
+    intake.prepare(settings)
+    header, received = ["单位", "发现隐患", "检查"], (1, 3, 4)
+    files = {
+        2: write_workbook(
+            tmp_path / "h.xlsx", "隐患统计表", HEADER, [(u, 5, 5, 0, "100%", 0, 0, 0) for u in OF_ITS_DAY]
+        )
+    }
+    for number, day in enumerate(received):
+        rows = [(unit, said[number], day) for unit, (said, _) in OF_ITS_DAY.items() if number < len(said)]
+        files[day] = write_workbook(tmp_path / f"v{day}.xlsx", "检查统计表", header, rows)
+    for day in sorted(files)[::step]:
+        intake.ingest_files(settings, [str(files[day])], "collect", datetime(2025, 10, day, tzinfo=UTC))
+        check_submissions(settings)
+    with connect(settings) as connection:
+        rows = connection.execute(
+            "select u.unit_name, v.outcome, extract(day from v.accepted_from at time zone 'UTC')::int"
+            " from quality.verdicts v join intake.submissions s using (unit_id, submission_id)"
+            " join catalog.units u using (unit_id) where s.form_id = 'hazards'"
+        ).fetchall()
+    assert {unit: verdict for unit, *verdict in rows} == {unit: [*verdict] for unit, (_, verdict) in OF_ITS_DAY.items()}
+
+
 def test_a_fault_of_one_sheet_returns_what_stands_on_it_and_nothing_else(warehouse: Settings, tmp_path: Path) -> None:
     settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
     intake.prepare(settings)
@@ -508,7 +549,14 @@ def write_monthly_definitions(folder: Path, units: int) -> Path:
     return folder
 
 
-def send(settings: Settings, folder: Path, month: str, received: str, sent: dict[int, Figures | None]) -> None:
+def send(
+    settings: Settings,
+    folder: Path,
+    month: str,
+    received: str,
+    sent: dict[int, Figures | None],
+    policy: str = "collect",
+) -> None:
     """Take in what units, by their numbers, sent of a month."""
     rows = [
         (f"单位{number}", *(figures.get(name) for name in MONTHLY_IDS)) for number, figures in sent.items() if figures
@@ -516,7 +564,7 @@ def send(settings: Settings, folder: Path, month: str, received: str, sent: dict
     if not rows:
         return
     path = write_workbook(folder / f"{month}{received}.xlsx", "执法月报表", MONTHLY_HEADER, rows, month)
-    intake.ingest_files(settings, [str(path)], "collect", datetime.fromisoformat(received).replace(tzinfo=UTC))
+    intake.ingest_files(settings, [str(path)], policy, datetime.fromisoformat(received).replace(tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
@@ -640,6 +688,132 @@ def test_a_month_before_that_came_later_questions_and_does_not_return(
     send(monthly, tmp_path, "2025年9月", "2025-10-06", {1: now | {"visits": 1}})
     check_submissions(monthly)
     assert outcome_of(monthly, "2025-09") == [("returned", f"monthly.{rule}", "error")]
+
+
+AUGUST, SEPTEMBER, YEAR_AGO = "2025年8月", "2025年9月", "2024年9月"
+ADDS_UP_TO_FIVE = {"filed": 7, "filed_in_month": 2}
+# What came of the months September looks at; September's outcome, when it is accepted from, its finding's severity.
+OF_SEPTEMBER: dict[str, tuple[list[tuple[str, str, Figures]], tuple[str | None, ...]]] = {
+    "was right, and is contradicted by a correction": (
+        [(AUGUST, "2025-09-01", {"filed": 5}), (AUGUST, "2025-10-05", {"filed": 4})],
+        ("questioned", "2025-10-01", "question"),
+    ),
+    "was wrong, and still is after a correction": (
+        [(AUGUST, "2025-09-01", {"filed": 4}), (AUGUST, "2025-10-05", {"filed": 6})],
+        ("returned", None, "error"),
+    ),
+    "was wrong, and a correction cures it": (
+        [(AUGUST, "2025-09-01", {"filed": 4}), (AUGUST, "2025-10-05", {"filed": 5})],
+        ("accepted", "2025-10-05", None),
+    ),
+    "was wrong, and what came after the cure says the same": (
+        [
+            (AUGUST, "2025-09-01", {"filed": 4}),
+            (AUGUST, "2025-10-05", {"filed": 5}),
+            (AUGUST, "2025-10-08", {"filed": 5, "visits": 1}),
+            (YEAR_AGO, "2025-10-09", {"fines": 1}),
+        ],
+        ("accepted", "2025-10-05", None),
+    ),
+    "was wrong, and is so again after a cure": (
+        [
+            (AUGUST, "2025-09-01", {"filed": 4}),
+            (AUGUST, "2025-10-05", {"filed": 5}),
+            (AUGUST, "2025-10-08", {"filed": 4, "visits": 1}),
+        ],
+        ("returned", None, "error"),
+    ),
+    "was right, for the correction came before it": (
+        [(AUGUST, "2025-09-01", {"filed": 4}), (AUGUST, "2025-09-20", {"filed": 5})],
+        ("accepted", "2025-10-01", None),
+    ),
+}
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_month_is_judged_by_what_was_known_on_its_receipt_and_by_what_is_known_now(
+    warehouse: Settings, tmp_path: Path, step: int
+) -> None:
+    definitions = write_monthly_definitions(tmp_path, len(OF_SEPTEMBER))
+    settings = settings_for(tmp_path, definitions, warehouse.warehouse_url)
+    intake.prepare(settings)
+    files: dict[tuple[str, str], dict[int, Figures | None]] = {}
+    for number, (sent, _) in enumerate(OF_SEPTEMBER.values(), start=1):
+        for month, received, figures in [*sent, (SEPTEMBER, "2025-10-01", ADDS_UP_TO_FIVE)]:
+            files.setdefault((received, month), {})[number] = figures
+    for received, month in sorted(files)[::step]:
+        send(settings, tmp_path, month, received, files[received, month])
+        check_submissions(settings)
+    with connect(settings) as connection:
+        found = connection.execute(
+            "select v.outcome, to_char(v.accepted_from at time zone 'UTC', 'YYYY-MM-DD'), f.severity"
+            " from quality.verdicts v join intake.submissions s using (unit_id, submission_id)"
+            " left join quality.findings f using (submission_id) where s.period_id = '2025-09' order by s.unit_id"
+        ).fetchall()
+    assert dict(zip(OF_SEPTEMBER, found, strict=True)) == {name: is_ for name, (_, is_) in OF_SEPTEMBER.items()}
+
+
+def test_what_an_archive_printed_stands_from_its_receipt(monthly: Settings, tmp_path: Path) -> None:
+    for month, received, figures in (
+        (AUGUST, "2025-09-01", {"filed": 4}),
+        (SEPTEMBER, "2025-10-01", ADDS_UP_TO_FIVE),
+        (AUGUST, "2025-10-05", {"filed": 5}),
+    ):
+        send(monthly, tmp_path, month, received, {1: figures}, "archive")
+    check_submissions(monthly)
+    with connect(monthly) as connection:
+        assert connection.execute(
+            "select count(*), bool_and(v.accepted_from = s.received_at) from quality.verdicts v"
+            " join intake.submissions s using (unit_id, submission_id)"
+        ).fetchone() == (3, True)
+
+
+def test_a_past_day_knows_nothing_of_a_month_that_was_returned_on_it(
+    server: LocalServer, template: str, tmp_path: Path
+) -> None:
+    """As of a day, there is what a warehouse that was built on that day had; the order of intake is of no account."""
+    story = [
+        (AUGUST, "2025-09-01", {"filed": 4}),
+        (SEPTEMBER, "2025-10-01", ADDS_UP_TO_FIVE),
+        (AUGUST, "2025-10-05", {"filed": 5}),
+    ]
+    said = []
+    for step in (1, -1):
+        folder = tmp_path / str(step)
+        settings = settings_for(folder, write_monthly_definitions(folder, 1), new_database(server, template))
+        intake.prepare(settings)
+        for month, received, figures in story[::step]:
+            send(settings, folder, month, received, {1: figures})
+            check_submissions(settings)
+            if step == 1 and received == "2025-10-01":
+                marts.build(settings)
+                with connect(settings) as connection:
+                    built = "select 1 from marts.fct_indicator_values where period_id = '2025-09'"
+                    assert connection.execute(built).fetchall() == []
+        marts.build(settings)
+        with connect(settings) as connection:
+
+            def known(instant: str, connection: psycopg.Connection = connection) -> list[tuple[Any, ...]]:
+                return connection.execute(
+                    "select period_id, stated_value, single_value, first_value, known_from::date::text"
+                    " from marts.indicator_values_as_of('testland', %s, %s) where indicator_id = 'monthly.filed'",
+                    ["2025-09", instant],
+                ).fetchall()
+
+            assert known("2025-10-02 00:00+00") == []
+            assert known("2025-10-06 00:00+00") == [("2025-09", 7, 2, 7, "2025-10-05")]
+            columns = "submission_id, unit_id, period_id, outcome, known_from, known_to, superseded_by, is_first"
+            said.append(
+                [
+                    connection.execute(f"select {columns} from marts.{mart} order by 1, 2, 3, 4".encode()).fetchall()
+                    for mart, columns in (
+                        ("fct_submissions", f"{columns}, is_standing"),
+                        ("fct_indicator_values", "unit_id, period_id, indicator_id, stated_value, known_from"),
+                        ("fct_findings", "finding_id, severity, stated, expected"),
+                    )
+                ]
+            )
+    assert said[0] == said[1]
 
 
 def test_a_correction_that_has_errors_of_its_own_is_no_base(monthly: Settings, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
@@ -448,14 +448,7 @@ class Places:
     def copy(self) -> Settings:
         """Return the settings of a new copy."""
         database = make_url(self.settings.warehouse_url or "").database or ""
-        settings = settings_for(self.settings.state, self.settings.definitions, new_database(self.server, database))
-        with connect(settings) as connection:  # functions name the database they were made in
-            made = connection.execute(
-                "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'marts'::regnamespace"
-            ).fetchall()
-            for (definition,) in made:
-                connection.execute(definition.replace(f'"{database}".', "").encode())
-        return settings
+        return settings_for(self.settings.state, self.settings.definitions, new_database(self.server, database))
 
 
 @pytest.fixture(scope="module")
@@ -1146,10 +1139,10 @@ def test_the_load_in_order_has_all_that_can_differ(in_order: InOrder) -> None:
 
 
 @hypothesis_settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     database=None,
-    phases=[Phase.generate],  # an example takes seconds: what fails is told as it is
+    phases=[Phase.explicit, Phase.generate],  # an example takes seconds: what fails is told as it is
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
@@ -1157,10 +1150,11 @@ def test_the_load_in_order_has_all_that_can_differ(in_order: InOrder) -> None:
     order=st.permutations(range(len(DELIVERED))),
     cut=st.integers(1, len(DELIVERED) - 1),
     checked_in_between=st.booleans(),
-    seed=st.integers(0, 999),
+    seed=st.none() | st.integers(0, 999),
 )
+@example(order=[0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 5], cut=10, checked_in_between=True, seed=None)  # January comes last
 def test_in_whichever_order_things_happen_the_marts_are_the_same(
-    places: Places, in_order: InOrder, order: list[int], cut: int, checked_in_between: bool, seed: int
+    places: Places, in_order: InOrder, order: list[int], cut: int, checked_in_between: bool, seed: int | None
 ) -> None:
     settings = places.copy()
     for number, part in enumerate((order[:cut], order[cut:])):
@@ -1169,7 +1163,8 @@ def test_in_whichever_order_things_happen_the_marts_are_the_same(
             intake.ingest_files(settings, [path], "collect", received_at)
         if number or checked_in_between:
             check_submissions(settings)
-        touch_again(settings, random.Random(seed + number))
+        if seed is not None:
+            touch_again(settings, random.Random(seed + number))
         marts.build(settings)
     assert everything(settings) == in_order.state
 

@@ -13,13 +13,14 @@
     {%- for argument in arguments -%}{%- do types.append(argument.split(' ', 1)[1]) -%}{%- endfor -%}
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') -%}
-        drop function if exists {{ this }}({{ types | join(', ') }}) cascade;
+        drop function if exists {{ this }} cascade;
         create function {{ this }}({{ arguments | join(', ') }})
         returns table ({{ columns | join(', ') }})
         language sql stable security definer
-        set search_path = pg_catalog
+        set search_path = pg_catalog, pg_temp
         as $function$
-        {{ sql }}
+        {#- The text is not bound to what it names: without the database it goes with a copy of it. #}
+        {{ sql | replace('"' ~ target.database ~ '".', '') }}
         $function$;
         comment on function {{ this }}({{ types | join(', ') }}) is {{ "'" ~ model['description'] | replace("'", "''") | trim ~ "'" }};
         revoke all on function {{ this }}({{ types | join(', ') }}) from public;

@@ -667,6 +667,7 @@ def _check_references(catalog: Catalog, origin: dict[tuple[str, str], Path]) -> 
         groups = {unit.unit_id for unit in catalog.authority_by_id[form.authority_id].units.tree() if unit.members}
         if form.total_row and form.total_row.states not in groups:
             raise CatalogError(f"{path}: total_row.states: expected one of the groups {sorted(groups)}")
+        _check_holders(catalog, form, path)
     for metric in catalog.metrics:
         path = origin["metric_id", metric.metric_id]
         _known_form(catalog, metric.form, path, metric.metric_id)
@@ -691,6 +692,28 @@ def _check_references(catalog: Catalog, origin: dict[tuple[str, str], Path]) -> 
                 _checked(catalog, item.indicator, scoreboard.form, path, key)
             elif item.metric not in metric_ids:
                 raise CatalogError(f"{path}: {key}.metric: no metric {item.metric!r} is declared")
+
+
+def _check_holders(catalog: Catalog, form: Form, path: Path) -> None:
+    """Refuse a unit inside another that need not report what the inner one does: its figures would count nowhere."""
+    by_id = {unit.unit_id: unit for unit in catalog.expected_units(form)}
+    for unit in by_id.values():
+        if not unit.within:
+            continue
+        holder = by_id.get(unit.within)
+        if holder is None:
+            raise CatalogError(f"{path}: {unit.unit_id} lies within {unit.within}, which does not owe this form")
+        for item in form.indicators:
+            if unit.kind in item.applies_to and holder.kind not in item.applies_to:
+                raise CatalogError(
+                    f"{path}: {item.indicator_id}.applies_to: {unit.unit_id} lies within {holder.unit_id}, to which"
+                    " this does not apply"
+                )
+        ends, holder_ends = unit.valid_to or date.max, holder.valid_to or date.max
+        if (holder.valid_from or date.min) > (unit.valid_from or date.min) or holder_ends < ends:
+            raise CatalogError(
+                f"{path}: {unit.unit_id} lies within {holder.unit_id}, which is not in force all the time it is"
+            )
 
 
 def _known_form(catalog: Catalog, form_id: str, path: Path, key: str) -> Form:

@@ -357,6 +357,15 @@ def _check_listed(listed: Sequence[ListedPeriod]) -> None:
                 raise ValueError(
                     f"periods: {item.period_id}: year_ago: expected a period of the list that ended before"
                 )
+    closed: set[date] = set()
+    current: date | None = None
+    for item in sorted(listed, key=lambda item: (item.ends_on, item.starts_on)):
+        window = item.accumulates_from or item.starts_on
+        if window in closed:
+            raise ValueError(f"periods: {item.period_id}: goes on with a window after which another has begun")
+        if current is not None and window != current:
+            closed.add(current)
+        current = window
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ together as (
         period_id,
         indicator_id,
         coalesce(units, 0) as expected_units,
+        coalesce(units, 0) as owing_units,
         null::numeric as value,
         null::numeric as cumulative_value,
         null::numeric as single_value,
@@ -123,6 +124,7 @@ together as (
         period_id,
         indicator_id,
         other_units as expected_units,
+        0 as owing_units,
         value,
         cumulative_value,
         single_value,
@@ -150,7 +152,8 @@ added as (
         sum(cumulative_units)::bigint as cumulative_units,
         sum(single_units)::bigint as single_units,
         sum(expected_units)::bigint as expected_units,
-        sum(applicable_units)::bigint as applicable_units,
+        sum(owing_units) as owing_units,
+        sum(applicable_units) as applicable_units,
         max(reported_periods) as reported_periods,
         max(expected_periods) as expected_periods
     from together
@@ -174,7 +177,7 @@ final as (
         added.expected_units,
         -- The periods that even the unit with the fewest has reported.
         case
-            when added.applicable_units < added.expected_units then 0
+            when added.applicable_units < added.owing_units then 0
             else coalesce(added.reported_periods, 0)
         end as reported_periods,
         coalesce(added.expected_periods, 0) as expected_periods,

@@ -42,7 +42,8 @@ terms_wanted as (
     group by metric_id
 ),
 
--- What does not add up over time, and what is taken from a longer period, is the same on every basis.
+-- What does not add up over time, and what is taken from a longer period (a yearly plan), is the same on every basis.
+-- What was stated for a shorter period says nothing of this one but what it accumulates to.
 terms as (
     select
         metrics.metric_id,
@@ -50,15 +51,23 @@ terms as (
         asked.period_id,
         unit_values.unit_id,
         metric_terms.role,
-        unit_values.stated_value,
+        case
+            when
+                indicators.measure_kind != 'flow'
+                or indicators.figures = 'cumulative'
+                or periods_matched.is_same_span
+                or periods_matched.holds_it
+                then unit_values.stated_value
+        end as stated_value,
         unit_values.first_value,
         case
-            when indicators.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.cumulative_value
-            else unit_values.stated_value
+            when indicators.measure_kind = 'flow' and periods_matched.is_same_window then unit_values.cumulative_value
+            when indicators.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
         end as cumulative_value,
         case
             when indicators.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.single_value
-            else unit_values.stated_value
+            when indicators.measure_kind = 'flow' and periods_matched.is_same_window then null
+            when indicators.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
         end as single_value
     from {{ periods }} as asked
     inner join {{ ref('int_periods_matched_across_forms') }} as periods_matched
@@ -188,6 +197,7 @@ valued as (
         metrics.decimals,
         rolled_up.stated_numerator as numerator,
         rolled_up.stated_denominator as denominator,
+        rolled_up.cumulative_denominator,
         rolled_up.single_numerator,
         rolled_up.single_denominator,
         {%- for basis in bases %}
@@ -238,6 +248,7 @@ final as (
             when denominator = 0 then '—'
             when expected_units = 0 then '不适用'
         end as value_text,
+        cumulative_denominator,
         cumulative_value,
         single_numerator,
         single_denominator,

@@ -82,6 +82,7 @@ listed as (
             else metric_values.single_value
         end as value,
         case
+            when scoreboard_items.basis = 'cumulative' then metric_values.cumulative_denominator
             when scoreboard_items.basis = 'single' then metric_values.single_denominator
             else metric_values.denominator
         end as denominator

@@ -34,19 +34,19 @@
             and ({{ submission }}.known_to is null or {{ submission }}.known_to > {{ world.as_of }})
     {%- else -%}
     {{ submission }}.submission_id != {{ world.without }}
-            and {{ submission }}.known_from <= {{ world.as_of }}
-            and (
-                {{ submission }}.known_to is null
-                or {{ submission }}.known_to > {{ world.as_of }}
-                or (
-                    {{ submission }}.superseded_by = {{ world.without }}
-                    -- One superseded at the instant it came never stood in anybody's place.
-                    and not exists (
-                        select 1
-                        from {{ ref('fct_submissions') }} as left_out
-                        where left_out.submission_id = {{ world.without }} and left_out.known_to <= {{ world.as_of }}
-                    )
-                )
+            and {{ submission }}.accepted_from <= {{ world.as_of }}
+            -- What the one left out kept from standing comes into its place.
+            and not exists (
+                select 1
+                from {{ ref('fct_submissions') }} as later_accepted
+                where
+                    {{ submission }}.form_id = later_accepted.form_id
+                    and {{ submission }}.period_id = later_accepted.period_id
+                    and {{ submission }}.unit_id = later_accepted.unit_id
+                    and {{ submission }}.row_role = later_accepted.row_role
+                    and {{ submission }}.revision < later_accepted.revision
+                    and later_accepted.accepted_from <= {{ world.as_of }}
+                    and later_accepted.submission_id != {{ world.without }}
             )
     {%- endif -%}
 {%- endmacro %}

@@ -114,7 +114,11 @@ members as (
         singles.counterpart_id,
         periods.ends_on,
         periods.period_name,
-        periods.starts_on >= reports.starts_on as is_within,
+        -- A year-to-date period or an issue spans those before it; what is its own is what was sent for it alone.
+        case
+            when reports.is_summary then periods.ends_on >= reports.starts_on
+            else periods.period_id = reports.period_id
+        end as is_within,
         submissions.submission_id,
         submissions.known_from
     from {{ reports }} as reports
@@ -229,7 +233,7 @@ from_all_reports as (
         single_value,
         single_gap,
         case
-            when is_summary then single_value
+            when is_summary then null  -- nobody published it: each of its periods was
             when first_submission_id = submission_id then stated_value
             else (
                 select first_observations.stated_value

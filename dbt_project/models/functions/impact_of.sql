@@ -33,19 +33,11 @@ moved as (
             and periods.ends_on <= later.ends_on
 ),
 
-dependents as (
+moved_with_matched as (
     select
         form_id,
         period_id
     from moved
-
-    union
-
-    select
-        mapped.dependent_form_id as form_id,
-        moved.period_id
-    from moved
-    inner join {{ ref('int_forms_mapped_to_dependents') }} as mapped on moved.form_id = mapped.form_id
 
     union
 
@@ -57,6 +49,21 @@ dependents as (
         on
             moved.form_id = matched.term_form_id
             and moved.period_id = matched.term_period_id
+),
+
+dependents as (
+    select
+        form_id,
+        period_id
+    from moved_with_matched
+
+    union
+
+    select
+        mapped.dependent_form_id as form_id,
+        moved_with_matched.period_id
+    from moved_with_matched
+    inner join {{ ref('int_forms_mapped_to_dependents') }} as mapped on moved_with_matched.form_id = mapped.form_id
 ),
 
 -- And what is compared with these, as far as anything had been received of it.
@@ -97,8 +104,24 @@ reported as (
     )
 ),
 
+-- Items of a scoreboard may come from any form.
+reported_with_items as (
+    select
+        form_id,
+        period_id
+    from reported
+
+    union
+
+    select
+        mapped.form_id,
+        reported.period_id
+    from reported
+    inner join {{ ref('int_forms_mapped_to_dependents') }} as mapped on reported.form_id = mapped.dependent_form_id
+),
+
 pairs as (
-    {{ pairs_needed('reported') | indent(4) }}
+    {{ pairs_needed('reported_with_items') | indent(4) }}
 ),
 
 {{ figures_in('pairs', world(as_of='(select known_from from corrections)'), 'after_') }},

@@ -37,7 +37,18 @@ candidates as (
         periods.period_id,
         forms_paired.term_form_id,
         term_periods.period_id as term_period_id,
-        periods.starts_on = term_periods.starts_on and periods.ends_on = term_periods.ends_on as is_same_span,
+        periods.ends_on = term_periods.ends_on
+        and periods.accumulates_from = term_periods.accumulates_from as is_same_window,
+        -- A year-to-date period's own figure is its last month's.
+        periods.ends_on = term_periods.ends_on
+        and (
+            periods.starts_on = term_periods.starts_on
+            or (
+                periods.period_kind in ('month', 'year_to_date')
+                and term_periods.period_kind in ('month', 'year_to_date')
+            )
+        ) as is_same_span,
+        term_periods.starts_on <= periods.starts_on as holds_it,
         row_number() over (
             partition by forms_paired.form_id, periods.period_id, forms_paired.term_form_id
             order by
@@ -61,7 +72,9 @@ final as (
         period_id,
         form_id as term_form_id,
         period_id as term_period_id,
-        true as is_same_span
+        true as is_same_window,
+        true as is_same_span,
+        true as holds_it
     from periods
 
     union all
@@ -71,7 +84,9 @@ final as (
         period_id,
         term_form_id,
         term_period_id,
-        is_same_span
+        is_same_window,
+        is_same_span,
+        holds_it
     from candidates
     where choice = 1
 )

@@ -31,19 +31,11 @@ sent as (
 ),
 
 -- A metric of another form takes terms from here, a scoreboard items: by the period matched to this one, or the same.
-dependents as (
+matched as (
     select
         form_id,
         period_id
     from sent
-
-    union
-
-    select
-        forms_mapped_to_dependents.dependent_form_id as form_id,
-        sent.period_id
-    from sent
-    inner join forms_mapped_to_dependents on sent.form_id = forms_mapped_to_dependents.form_id
 
     union
 
@@ -55,6 +47,21 @@ dependents as (
         on
             sent.form_id = periods_matched.term_form_id
             and sent.period_id = periods_matched.term_period_id
+),
+
+dependents as (
+    select
+        form_id,
+        period_id
+    from matched
+
+    union
+
+    select
+        forms_mapped_to_dependents.dependent_form_id as form_id,
+        matched.period_id
+    from matched
+    inner join forms_mapped_to_dependents on matched.form_id = forms_mapped_to_dependents.form_id
 ),
 
 final as (

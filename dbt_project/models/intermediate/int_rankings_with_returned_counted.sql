@@ -29,31 +29,29 @@ periods as (
 waiting as (
     select distinct
         submissions.form_id,
-        periods.period_id
+        later.period_id
     from submissions
     inner join periods
         on
             submissions.form_id = periods.form_id
-            and submissions.period_id = periods.reported_as
+            and submissions.period_id = periods.period_id
+    -- What is derived in the later periods of its window waits for it too.
+    inner join periods as later
+        on
+            periods.form_id = later.form_id
+            and periods.accumulates_from = later.accumulates_from
+            and periods.ends_on <= later.ends_on
     where
         submissions.outcome = 'returned'
         and submissions.next_received_at is null
         and submissions.row_role = 'unit'
 ),
 
-moved as (
+matched as (
     select
         form_id,
         period_id
     from waiting
-
-    union
-
-    select
-        forms_mapped_to_dependents.dependent_form_id as form_id,
-        waiting.period_id
-    from waiting
-    inner join forms_mapped_to_dependents on waiting.form_id = forms_mapped_to_dependents.form_id
 
     union
 
@@ -65,6 +63,21 @@ moved as (
         on
             waiting.form_id = periods_matched.term_form_id
             and waiting.period_id = periods_matched.term_period_id
+),
+
+moved as (
+    select
+        form_id,
+        period_id
+    from matched
+
+    union
+
+    select
+        forms_mapped_to_dependents.dependent_form_id as form_id,
+        matched.period_id
+    from matched
+    inner join forms_mapped_to_dependents on matched.form_id = forms_mapped_to_dependents.form_id
 ),
 
 boards as (
@@ -79,7 +92,8 @@ boards as (
     inner join scoreboards on moved.form_id = scoreboards.form_id
 ),
 
-pairs as (
+-- Items of a scoreboard may come from any form, and their terms from yet another.
+boards_with_items as (
     select
         form_id,
         period_id
@@ -88,22 +102,28 @@ pairs as (
     union
 
     select
-        periods_matched.term_form_id as form_id,
-        periods_matched.term_period_id as period_id
-    from boards
-    inner join periods_matched
-        on
-            boards.form_id = periods_matched.form_id
-            and boards.period_id = periods_matched.period_id
-
-    union
-
-    -- Items of a scoreboard may come from any form.
-    select
         forms_mapped_to_dependents.form_id,
         boards.period_id
     from boards
     inner join forms_mapped_to_dependents on boards.form_id = forms_mapped_to_dependents.dependent_form_id
+),
+
+pairs as (
+    select
+        form_id,
+        period_id
+    from boards_with_items
+
+    union
+
+    select
+        periods_matched.term_form_id as form_id,
+        periods_matched.term_period_id as period_id
+    from boards_with_items
+    inner join periods_matched
+        on
+            boards_with_items.form_id = periods_matched.form_id
+            and boards_with_items.period_id = periods_matched.period_id
 ),
 
 {{ figures_in('pairs', world(count_returned=true)) }},

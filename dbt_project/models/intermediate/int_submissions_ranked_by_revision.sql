@@ -97,6 +97,7 @@ final as (
         numbered.outcome,
         numbered.revision,
         numbered.next_received_at,
+        case when numbered.is_accepted then numbered.accepted_from end as accepted_from,
         stood.known_from,
         stood.known_to,
         stood.superseded_by,

@@ -36,8 +36,11 @@ reported as (
 -- What is sent for one period moves the later ones of its accumulation window, and the coarser periods that take their
 -- figures from any of these. A full refresh has all of them anyway.
 reported_or_later as (
-    {% if is_incremental() -%}
-    select distinct
+    select * from reported
+    {% if is_incremental() %}
+    union
+
+    select
         later.form_id,
         later.period_id,
         reported.unit_id
@@ -57,19 +60,18 @@ reported_or_later as (
             later.form_id = submissions.form_id
             and later.period_id = submissions.period_id
             and reported.unit_id = submissions.unit_id
-    {%- else -%}
-    select * from reported
-    {%- endif %}
+    {% endif %}
 ),
 
+-- A submission for a period that the calendar has no longer keeps its row among the submissions.
 final as (
     select
-        periods.form_id,
-        periods.period_id,
+        reported_or_later.form_id,
+        coalesce(periods.period_id, reported_or_later.period_id) as period_id,
         reported_or_later.unit_id,
         extract(year from periods.ends_on)::integer as year
     from reported_or_later
-    inner join periods
+    left join periods
         on
             reported_or_later.form_id = periods.form_id
             and reported_or_later.period_id = periods.reported_as

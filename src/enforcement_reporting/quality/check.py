@@ -208,9 +208,9 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     listed = "instants" if at_instants else "due"
     home = suite.form.form_id
     own = [column for column in suite.columns if column.source == Source(home)]
-    fixed = ("s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind")
+    fixed = ["s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind"]
     if at_instants:
-        fixed = (*fixed, "d.as_at")
+        fixed.append("d.as_at")
     of_period = ("p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id")
     select = [*fixed, *of_period, f"{_CELLS_READ} as cells_read"]
     select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
@@ -366,7 +366,7 @@ def _hold_against_partners_of_its_day(connection: psycopg.Connection, suite: Sui
         f"""
         insert into failed_at_receipt (submission_id, rule_id, cured_at)
         select f.submission_id, f.rule_id,
-            (select min(i.as_at) from instants i where i.submission_id = f.submission_id and i.as_at > max(f.as_at))
+            (select min(t.as_at) from wide_then t where t.submission_id = f.submission_id and t.as_at > max(f.as_at))
         from failed_then f
         join {wide} w on w.submission_id = f.submission_id
         group by f.submission_id, f.rule_id

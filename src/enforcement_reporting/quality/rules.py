@@ -641,16 +641,20 @@ class _Compiler:
     def _were_read(self, columns: Sequence[Column], needs_partners: bool) -> str:
         """Return a condition: every column's cell was read. A cell that was not is neither blank nor zero.
 
-        Without ``needs_partners``, where there is no other submission its cells need not have been read either.
+        Without ``needs_partners``, where there is no other submission, or none that matters at the beginning of a
+        window, its cells need not have been read either.
         """
         home, by_source = self.form.form_id, {column.source: list[str]() for column in columns}
         for column in columns:
             by_source[column.source].append(_literal(column.key))
-        return " and ".join(
-            f"coalesce({_quote(column_name(source.column('cells_read'), home))} @> array[{', '.join(keys)}],"
-            f" {'false' if needs_partners or source == Source(home) else 'true'})"
-            for source, keys in by_source.items()
-        )
+        conditions = []
+        for source, keys in by_source.items():
+            read = f"{_quote(column_name(source.column('cells_read'), home))} @> array[{', '.join(keys)}]"
+            if needs_partners or source == Source(home):
+                conditions.append(f"coalesce({read}, false)")
+            else:
+                conditions.append(f"(opens_window or coalesce({read}, true))")
+        return " and ".join(conditions)
 
     def _names(self, columns: Sequence[Column]) -> str:
         """Return the captions of columns as an SQL literal; columns of another form carry its title."""

@@ -111,6 +111,8 @@ def _texts(xml: str) -> dict[str, str] | None:
 
 
 def _sheet(xml: str, texts: dict[str, str], styles: Styles, max_cells: int) -> UsualSheet | None:
+    if "<!" in xml or "<?" in xml[2:]:  # what stands in a comment is not on the sheet
+        return None
     before, begun, rest = xml.partition("<sheetData>")
     data, ended, after = rest.rpartition("</sheetData>")
     if not begun:
@@ -169,7 +171,7 @@ def _rectangle(rows: list[tuple[_Row, Cells]], top: int, left: int, max_cells: i
     return lines
 
 
-@remembered(512)
+@remembered(128)
 def _spans(xml: str, top: int, left: int) -> dict[Place, Place] | None:
     """Return the merged ranges of a sheet from its XML without rows, counted from a row and a column.
 
@@ -210,7 +212,7 @@ def _row(xml: str) -> tuple[_Row | None, list[str]]:
 _row_again = lru_cache(2048)(_row)
 
 
-@remembered(2048)
+@remembered(512)
 def _emptied_row(xml: str) -> _Row | None:
     """Return what a row's XML without its values says, or None. It may begin with rows that have no cells."""
     numbers: list[int] = []

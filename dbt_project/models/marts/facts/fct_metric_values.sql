@@ -51,6 +51,7 @@ final as (
         metric_values.value,
         metric_values.decimals,
         metric_values.value_text,
+        metric_values.cumulative_denominator,
         metric_values.cumulative_value,
         metric_values.single_numerator,
         metric_values.single_denominator,
