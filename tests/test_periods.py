@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR, Calendar, CalendarKind, ListedPeriod, Period
@@ -485,13 +485,19 @@ def lists_of_periods(draw: st.DrawFn) -> Calendar:
     names = draw(
         st.lists(st.text("0123456789年月第一二三期批", min_size=1, max_size=6), min_size=1, max_size=8, unique=True)
     )
-    listed = []
-    for number, name in enumerate(names):
+    spans = []
+    for number in range(len(names)):
         first, last = sorted((draw(days), draw(days)))
         last = last.replace(month=1 + number, day=min(28, last.day))  # no two on the same days
-        first = min(first, last)
-        since = draw(st.none() | st.just(date(FIRST_YEAR, 1, 1)))
-        listed.append(ListedPeriod(f"p{number}", name, first, last, accumulates_from=since))
+        spans.append((min(first, last), last))
+    # Windows of their own, or one from the first day of all; none goes on after another has begun.
+    assume(len({date(FIRST_YEAR, 1, 1), *(first for first, _ in spans)}) == len(spans) + 1)
+    together = draw(st.integers(0, len(spans)))
+    spans.sort(key=lambda span: span[1])
+    listed = [
+        ListedPeriod(f"p{number}", name, *span, accumulates_from=date(FIRST_YEAR, 1, 1) if number < together else None)
+        for number, (name, span) in enumerate(zip(names, spans, strict=True))
+    ]
     return Calendar(CalendarKind.LIST, listed=tuple(listed))
 
 
