@@ -94,7 +94,7 @@ def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_midd
             blocker.rollback()
         output, _ = run.communicate(timeout=600)
     assert run.returncode == 0, output
-    assert "failed try 1, will be tried again" in output
+    assert "failed try 1, will be tried again" in output, output
     assert "扫码率填报 33.9%" in output and "Data Docs" in output
     assert counts(settings) == LANDED
     assert find_server(state) is None, "what the run had started is stopped"

@@ -227,11 +227,12 @@ def _intake_run(client: RestClient, airflow: LocalAirflow, since: datetime, dead
 
     def found() -> DagRun | None:
         airflow.require_alive()
+        # First when the next run is due, then which there are: a run that is made in between is seen, and not doubled.
+        due = client.next_run_after(INTAKE)
         if runs := client.runs_since(INTAKE, since):
             return runs[0]
         if errors := client.import_errors():
             raise AirflowError("a DAG file cannot be imported:\n" + "\n".join(errors))
-        due = client.next_run_after(INTAKE)
         if due is not None and due > datetime.now(UTC):
             return client.trigger(INTAKE)
         return None
