@@ -440,6 +440,7 @@ def test_every_mart_and_column_is_described_with_its_grain_and_owner(story: Stor
     assert sorted(described) == list(marts.MARTS)
     assert all("粒度：" in text for text in described.values())
     assert not bare
+    marts.run_dbt(story.settings, ["parse"])
     manifest = json.loads((story.settings.state / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
     grains = {
         node["name"]: set(node["config"]["meta"]["grain"])

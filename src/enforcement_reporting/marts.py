@@ -33,9 +33,9 @@ _ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time 
 
 # What unit tests check changes with the project only: they belong to its own tests, not to every build. Views and the
 # dimensions of the catalog change with the definitions only: a build on the same definitions leaves them alone.
-_BUILD = ["build", "--exclude-resource-type", "unit_test"]
+_BUILD = ["build", "--exclude-resource-type", "unit_test", "--no-write-json"]
 _EVERYTHING = ["--full-refresh"]
-_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental", "--no-write-json"]
+_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental"]
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
