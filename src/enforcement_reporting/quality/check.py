@@ -27,7 +27,7 @@ from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
 if TYPE_CHECKING:
-    from enforcement_reporting.quality.expect import Validated
+    from enforcement_reporting.quality.expect import Validation
 
 log = logging.getLogger(__name__)
 
@@ -72,24 +72,25 @@ def check_submissions(settings: Settings) -> Checked:
         connection.execute(
             "create temporary table failed_at_receipt (submission_id text, rule_id text, cured_at timestamptz)"
         )
-        found, data_docs = 0, None
+        found = 0
         broken: dict[str, str] = {}
+        validation = _validation(settings) if any(suite.form.form_id in due for suite in suites) else None
         for reach in get_args(Reach):
             batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
             for suite in batch:
                 _build_wide_rows(connection, suite)
-            validated = _run(settings, batch)
-            broken |= validated.broken
-            data_docs = validated.data_docs or data_docs
+            failures, broken_now = validation.run(batch) if validation else ({}, {})
+            broken |= broken_now
             with connection.transaction():
                 sound = [suite for suite in batch if suite.form.form_id not in broken]
                 for suite in sound:
                     _hold_against_partners_of_its_day(connection, suite)
-                found += _replace_findings(connection, reach, sound, validated.failures)
+                found += _replace_findings(connection, reach, sound, failures)
         with connection.transaction():
             connection.execute("delete from due where form_id = any(%s)", [list(broken)])
             outcomes = _judge(connection)
             _remember_rules(connection, [suite for suite in suites if suite.form.form_id not in broken])
+        data_docs = validation.build_data_docs() if validation else None
         for suite in suites:
             connection.execute(f"drop table if exists quality.{_quoted(suite.wide_table)}".encode())
     for outcome, count in sorted(outcomes.items()):
@@ -99,13 +100,13 @@ def check_submissions(settings: Settings) -> Checked:
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
 
 
-def _run(settings: Settings, suites: Sequence[Suite]) -> Validated:
-    """Count what fails each rule."""
-    # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
+def _validation(settings: Settings) -> Validation:
+    """Return Great Expectations at work."""
+    # Importing it costs seconds, and logs hundreds of lines unless told not to.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    from enforcement_reporting.quality.expect import Validated, run_suites
+    from enforcement_reporting.quality.expect import Validation
 
-    return run_suites(settings, suites) if suites else Validated({}, {}, "")
+    return Validation(settings)
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
