@@ -59,7 +59,7 @@ class RowsFailingRuleShown(TableMetricProvider):
         if not metrics[_COUNT]:
             return []
         rows, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
-        query: sa.Select[Any] = (
+        query: sa.Select[*tuple[Any, ...]] = (
             sa.select(*map(sa.column, metric_value_kwargs["columns"]))
             .select_from(rows)
             .where(_fails(metric_value_kwargs["condition"]))
