@@ -30,7 +30,6 @@
 {% materialization incremental, adapter='postgres' %}
     {%- call statement('main') %}
         {%- set strategy = config.get('incremental_strategy') %}
-        set local work_mem = '64MB';
         {%- if not is_incremental() %}
         -- Where everything is read, nothing is worth looking up row by row; how much a submission holds, the planner
         -- cannot know.

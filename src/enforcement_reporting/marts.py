@@ -37,6 +37,8 @@ _BUILD = ["build", "--exclude-resource-type", "unit_test", "--no-write-json"]
 _EVERYTHING = ["--full-refresh"]
 _WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental"]
 
+_DBT_OPTIONS = "-c work_mem=64MB"  # of every statement of a build, its tests among them
+
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
 _SIGNED_NUMBER = r"^[-+]?[0-9.,]*%?$"
@@ -276,7 +278,7 @@ def _connect(settings: Settings) -> psycopg.Connection:
 
 
 def _profile_variables(settings: Settings) -> dict[str, str]:
-    """Return what ``profiles.yml`` asks the environment for."""
+    """Return what ``profiles.yml`` and the database's client library ask the environment for."""
     if settings.warehouse_url is None:
         raise RuntimeError("no warehouse: the marts need settings with a warehouse_url")
     url = make_url(settings.warehouse_url)
@@ -290,7 +292,8 @@ def _profile_variables(settings: Settings) -> dict[str, str]:
         "ENFORCEMENT_DBT_SSLROOTCERT": "sslrootcert",
         "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": "password",
     }
-    return {name: str(parameters[key]) for name, key in names.items() if parameters.get(key)}
+    variables = {name: str(parameters[key]) for name, key in names.items() if parameters.get(key)}
+    return variables | {"PGOPTIONS": _DBT_OPTIONS}
 
 
 @contextmanager

@@ -212,14 +212,14 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     fixed = ["s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind"]
     if at_instants:
         fixed.append("d.as_at")
-    of_period = ("p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id")
-    select = [*fixed, *of_period, f"{_CELLS_READ} as cells_read"]
-    select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
+    select = [*fixed, "p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id"]
+    names = {"cells_read": _CELLS_READ}
+    names |= {_quoted(column_name(column, home)): _value(column) for column in own}
     for column in sorted(suite.stated_rates):
         which = f"max(%s) filter (where o.indicator_id = {_literal(column.key)})"
-        select.append(f"{which % 'o.decimals'} as {_quoted(column_name(column, home, '__decimals'))}")
-        select.append(f"{which % 'o.stated_text'} as {_quoted(column_name(column, home, '__text'))}")
-    joins, outer, group = "", ["own.*"], ", ".join(str(number + 1) for number in range(len(fixed) + len(of_period)))
+        names[_quoted(column_name(column, home, "__decimals"))] = which % "o.decimals"
+        names[_quoted(column_name(column, home, "__text"))] = which % "o.stated_text"
+    joins, outer = "", ["own.*"]
     for earlier in ("previous", "year_ago"):
         outer.append(f"{earlier}.period_name as {earlier}_period_name")
         joins += f"""
@@ -268,6 +268,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
                     s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
             ) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
+            where o.indicator_id in ({_literals(column.key for column in columns)})
             group by 1, 2, 3, 4{as_at("latest")}
         ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.{period} and own.row_role = 'unit'
             {f"and {alias}.as_at = own.as_at" if at_instants else ""}
@@ -304,21 +305,28 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
             create {kind} table {table} as
             select {", ".join(outer)}
             from (
-                select {", ".join(select)}
+                select {", ".join(select)}, {", ".join(f"figures.{name}" for name in names)}
                 from {listed} d
                 join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
                 left join catalog.units u on u.unit_id = s.unit_id
                 left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
-                left join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
+                left join (
+                    select o.unit_id, o.submission_id, {", ".join(f"{value} as {name}" for name, value in names.items())}
+                    from (
+                        select distinct unit_id, submission_id from {listed} where form_id = {_literal(home)}
+                    ) d
+                    join intake.observations o on o.unit_id = d.unit_id and o.submission_id = d.submission_id
+                    where o.indicator_id in ({_literals(column.key for column in own)})
+                    group by o.unit_id, o.submission_id
+                ) figures on figures.unit_id = s.unit_id and figures.submission_id = s.submission_id
                 where d.form_id = {_literal(home)}
-                group by {group}
             ) own
             {joins}
             """.encode()
         )
         key = "submission_id, as_at" if at_instants else "submission_id"
         connection.execute(f"alter table {table} add primary key ({key})".encode())
-        connection.execute(f"analyze {table}".encode())
+        connection.execute(f"analyze {table} (submission_id, unit_id)".encode())  # what it is joined by
 
 
 def _hold_against_partners_of_its_day(connection: psycopg.Connection, suite: Suite) -> None:

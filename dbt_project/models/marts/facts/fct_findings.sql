@@ -1,7 +1,6 @@
 {{ config(
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
-        {'columns': ['unit_id', 'period_id']},
         {'columns': ['finding_id'], 'unique': true}
     ]
 ) }}
