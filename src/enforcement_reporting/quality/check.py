@@ -220,6 +220,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         names[_quoted(column_name(column, home, "__decimals"))] = which % "o.decimals"
         names[_quoted(column_name(column, home, "__text"))] = which % "o.stated_text"
     joins, outer = "", ["own.*"]
+    figures = ", ".join(f"{value} as {name}" for name, value in names.items())
     for earlier in ("previous", "year_ago"):
         outer.append(f"{earlier}.period_name as {earlier}_period_name")
         joins += f"""
@@ -311,7 +312,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
                 left join catalog.units u on u.unit_id = s.unit_id
                 left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
                 left join (
-                    select o.unit_id, o.submission_id, {", ".join(f"{value} as {name}" for name, value in names.items())}
+                    select o.unit_id, o.submission_id, {figures}
                     from (
                         select distinct unit_id, submission_id from {listed} where form_id = {_literal(home)}
                     ) d
