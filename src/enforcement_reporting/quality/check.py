@@ -11,8 +11,10 @@ returned it; it is accepted from the instant at which a partner arrived that put
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
@@ -102,11 +104,24 @@ def check_submissions(settings: Settings) -> Checked:
 
 def _validation(settings: Settings) -> Validation:
     """Return Great Expectations at work."""
-    # Importing it costs seconds, and logs hundreds of lines unless told not to.
+    # Importing it costs seconds, and logs hundreds of lines unless told not to. A third of that is a module which only
+    # an expectation of the library's own asks anything of.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    _import_when_used("scipy.stats")
     from enforcement_reporting.quality.expect import Validation
 
     return Validation(settings)
+
+
+def _import_when_used(name: str) -> None:
+    """Let the next import of a module take effect when something is asked of it."""
+    spec = importlib.util.find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
