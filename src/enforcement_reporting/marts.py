@@ -132,6 +132,12 @@ def export(
         raise ValueError(f"no format {file_format!r}; there are csv and json")
 
 
+def import_dbt() -> None:
+    """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them."""
+    import dbt.adapters.postgres
+    import dbt.cli.main  # noqa: F401
+
+
 def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
     """Run a dbt command in this process; return how many models and tests ran, and what they warned of.
 

@@ -327,7 +327,7 @@ def _environment(settings: Settings, server: LocalServer, port: int) -> dict[str
         "core": {
             "dags_folder": dags,
             "load_examples": False,
-            "executor": "LocalExecutor",
+            "executor": "warm_executor.WarmLocalExecutor",
             "parallelism": 4,
             "dags_are_paused_at_creation": False,
             "fernet_key": remembered_secret(home / "fernet_key") + "=",

@@ -102,12 +102,19 @@ def check_submissions(settings: Settings) -> Checked:
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
 
 
+def import_great_expectations() -> None:
+    """Import it as a check needs it: without its hundreds of log lines, and without what nothing here uses of it.
+
+    It takes seconds. A process from which others are forked may do it for them.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    _import_when_used("scipy.stats")  # a third of the time; only an expectation of its own asks anything of it
+    import enforcement_reporting.quality.expect  # noqa: F401
+
+
 def _validation(settings: Settings) -> Validation:
     """Return Great Expectations at work."""
-    # Importing it costs seconds, and logs hundreds of lines unless told not to. A third of that is a module which only
-    # an expectation of the library's own asks anything of.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    _import_when_used("scipy.stats")
+    import_great_expectations()
     from enforcement_reporting.quality.expect import Validation
 
     return Validation(settings)
