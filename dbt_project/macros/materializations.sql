@@ -31,9 +31,10 @@
     {%- call statement('main') %}
         {%- set strategy = config.get('incremental_strategy') %}
         {%- if not is_incremental() %}
-        -- Where everything is read, nothing is worth looking up row by row; how much a submission holds, the planner
-        -- cannot know.
+        -- Where everything is read, nothing is worth looking up row by row or putting in order; how much a submission
+        -- holds, and how much is derived from it, the planner cannot know.
         set local enable_nestloop = off;
+        set local enable_sort = off;
         {{ _replaced(sql) }}
         {%- else %}
         {%- set years = _years_touched() %}

@@ -37,7 +37,8 @@ _BUILD = ["build", "--exclude-resource-type", "unit_test", "--no-write-json"]
 _EVERYTHING = ["--full-refresh"]
 _WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental"]
 
-_DBT_OPTIONS = "-c work_mem=64MB"  # of every statement of a build, its tests among them
+# For every statement of a build, its tests among them: what is joined and sorted stays in memory, up to a few years.
+_DBT_OPTIONS = "-c work_mem=128MB -c maintenance_work_mem=256MB"
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
