@@ -167,8 +167,8 @@ def measure(settings: Settings, months: int, server: LocalServer) -> tuple[dict[
 
     receive(settings, [month_id(LAST_MONTH)])
     timed("a new month", lambda: marts.build(settings))
-    # In the second month of the last year but one, or the first month there is: eleven later months may follow from it.
-    corrected = f"{LAST_MONTH // 12 - 1}-02" if months > 24 else history[0]
+    # An October, the first month there is or one of years ago: two later months of its year follow from it.
+    corrected = history[0] if months == SHORT else f"{LAST_MONTH // 12 - 5}-10"
     before = as_of_instant(settings)
     receive(settings, [corrected], unit="bench_u00003", more=7, mark="-corrected", after=4_000)
     timed("a late correction", lambda: marts.build(settings))
