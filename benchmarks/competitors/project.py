@@ -45,7 +45,7 @@ def run(workbooks_dir: Path, definitions: Path, database_url: str) -> None:
 
 
 def take_in(workbooks_dir: Path, definitions: Path, database_url: str) -> Settings:
-    """Do the first part of the job, from the workbooks to rows in the warehouse; return the settings it was done with."""
+    """Take the workbooks in, the first part of the job; return the settings with which it was done."""
     state = Path(os.environ["BENCHMARK_STATE"])
     settings = Settings(
         definitions=definitions,
