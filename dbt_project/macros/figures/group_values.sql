@@ -77,16 +77,22 @@ reported as (
         on
             asked.form_id = unit_values.form_id
             and asked.period_id = unit_values.period_id
-    inner join units_expected
+    inner join {{ ref('stg_catalog__form_units') }} as form_units
         on
-            unit_values.form_id = units_expected.form_id
-            and unit_values.period_id = units_expected.period_id
-            and unit_values.unit_id = units_expected.unit_id
+            unit_values.form_id = form_units.form_id
+            and unit_values.unit_id = form_units.unit_id
+    inner join {{ ref('stg_catalog__units') }} as units on unit_values.unit_id = units.unit_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            asked.form_id = periods.form_id
+            and asked.period_id = periods.period_id
+            and coalesce(units.valid_from <= periods.ends_on, true)
+            and coalesce(units.valid_to >= periods.starts_on, true)
+    inner join unit_closure on unit_values.unit_id = unit_closure.unit_id
     inner join applicability
         on
             unit_values.indicator_id = applicability.indicator_id
-            and units_expected.unit_kind = applicability.unit_kind
-    inner join unit_closure on unit_values.unit_id = unit_closure.unit_id
+            and units.unit_kind = applicability.unit_kind
     group by unit_closure.group_id, unit_values.form_id, unit_values.period_id, unit_values.indicator_id
 ),
 
