@@ -95,6 +95,7 @@ def test_every_task_is_limited_in_time_and_retried_unless_it_only_reports_a_fail
 def test_tasks_are_forks_of_a_process_that_has_imported_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(DAGS))
     from airflow.executors.local_executor import LocalExecutor
+
     from warm_executor import WarmLocalExecutor
 
     imported: list[bool] = []
