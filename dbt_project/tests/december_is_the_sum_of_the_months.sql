@@ -16,14 +16,6 @@ closing_periods as (
     order by periods.form_id asc, periods.accumulates_from asc, periods.period_kind asc, periods.ends_on desc
 ),
 
--- The figures of all others are those of the build before, which looked at them.
-units_touched as (
-    select distinct
-        form_id,
-        unit_id
-    from {{ ref('int_units_touched') }}
-),
-
 members as (
     select
         closing_periods.period_id as closing_period_id,
@@ -55,10 +47,6 @@ added as (
         on
             members.form_id = figures.form_id
             and members.period_id = figures.period_id
-    inner join units_touched
-        on
-            figures.form_id = units_touched.form_id
-            and figures.unit_id = units_touched.unit_id
     group by figures.unit_id, figures.form_id, members.closing_period_id, figures.indicator_id
 )
 
