@@ -5,11 +5,10 @@ select
     figures.cell_state,
     figures.stated_value
 from {{ ref('fct_indicator_values') }} as figures
-inner join {{ ref('int_units_touched') }} as touched
+inner join {{ ref('int_periods_touched') }} as touched
     on
         figures.form_id = touched.form_id
         and figures.period_id = touched.period_id
-        and figures.unit_id = touched.unit_id
 where
     case figures.cell_state
         when 'zero' then figures.stated_value is distinct from 0
