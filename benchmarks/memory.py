@@ -6,6 +6,7 @@ python benchmarks/memory.py [--workbooks 1000,10000] [--publish]
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -53,4 +54,4 @@ def only_take_in(workbooks: str, definitions: str, url: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(only_take_in(*sys.argv[1:]) if len(sys.argv) == 4 else main())
+    sys.exit(only_take_in(*sys.argv[1:]) if "BENCHMARK_STATE" in os.environ else main())
