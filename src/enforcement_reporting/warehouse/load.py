@@ -260,11 +260,9 @@ class _Batch:
         is_whole = Decimal(1).same_quantum
         for submission_id, item in self._identified:
             owner = (item.unit_id, submission_id, item.sheet)
-            for o in item.observations:
-                value: Decimal | int | None = o.value
-                if value is not None and is_whole(value):
-                    value = int(value)
-                yield (o.indicator_id, o.state, value, o.text or None, o.decimals, o.cell, *owner)
+            for indicator_id, (state, value, text, decimals, _), cell in item.observations.rows():
+                number = int(value) if value is not None and is_whole(value) else value
+                yield (indicator_id, state, number, text or None, decimals, cell, *owner)
 
     def _touched(self) -> Iterator[tuple[str | None, str | None, str | None, int | None]]:
         """Yield what the marts have to be built again for: the files, and what they hold."""

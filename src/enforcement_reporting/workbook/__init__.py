@@ -4,11 +4,12 @@
 """
 
 from enforcement_reporting.workbook.grid import Grid, UnreadableWorkbook, read_grids
-from enforcement_reporting.workbook.recognise import Observation, Reader, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.recognise import Observation, Observations, Reader, ReadSubmission, ReadWorkbook
 
 __all__ = [
     "Grid",
     "Observation",
+    "Observations",
     "ReadSubmission",
     "ReadWorkbook",
     "Reader",

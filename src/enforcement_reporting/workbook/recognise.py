@@ -14,8 +14,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import cached_property, lru_cache, partial
-from typing import Any, NamedTuple
+from functools import cached_property, lru_cache
+from operator import attrgetter
+from typing import NamedTuple, overload
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
@@ -32,11 +33,10 @@ from enforcement_reporting.workbook.measures import (
     Reading,
     measure_of,
     read_number,
-    read_stored,
     read_typed,
     unreadable,
 )
-from enforcement_reporting.workbook.remembered import LONGEST
+from enforcement_reporting.workbook.remembered import LONGEST, Lookup
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
@@ -64,7 +64,36 @@ class Observation(NamedTuple):
     cell: str
 
 
-_observation: Callable[[tuple[Any, ...]], Observation] = partial(tuple.__new__, Observation)  # in C throughout
+class Observations(Sequence[Observation]):
+    """The observations of one submission, in columns: there are millions, and each is made only when asked for."""
+
+    __slots__ = ("_cells", "_indicator_ids", "_readings")
+
+    def __init__(self, indicator_ids: Sequence[str], readings: Sequence[Reading], cells: Sequence[str]) -> None:
+        self._indicator_ids, self._readings, self._cells = indicator_ids, readings, cells
+
+    def rows(self) -> Iterator[tuple[str, Reading, str]]:
+        """Yield the indicator, what its cell says, and the cell."""
+        return zip(self._indicator_ids, self._readings, self._cells, strict=True)
+
+    def __len__(self) -> int:
+        return len(self._readings)
+
+    @overload
+    def __getitem__(self, index: int) -> Observation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Observation]: ...
+    def __getitem__(self, index: int | slice) -> Observation | list[Observation]:
+        return list(self)[index]
+
+    def __iter__(self) -> Iterator[Observation]:
+        for indicator_id, (state, value, text, decimals, _), cell in self.rows():
+            yield Observation(indicator_id, state, value, text, decimals, cell)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observations) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass
@@ -76,7 +105,7 @@ class ReadSubmission:
     period: Period
     row_role: str
     sheet: str
-    observations: list[Observation]
+    observations: Observations
     findings: list[ReadingFinding] = field(default_factory=list)
 
 
@@ -102,6 +131,7 @@ class _Line(NamedTuple):
     labels: tuple[str, ...]
 
 
+_oddity_of = attrgetter("oddity")
 _SILENT = _Line((), (), frozenset(), ())
 
 
@@ -115,11 +145,16 @@ class _Sheet:
         self.grid, self.name, self.workbook = grid, grid.name, workbook
         self.outer_rows = _outer(range(len(grid.rows)))
         # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
-        self._read_line, self._inner = read_line, set(range(len(grid.rows))) - set(self.outer_rows)
+        self._read_line, self._inner = read_line, set(range(len(grid.rows))).difference(self.outer_rows)
         self.lines = [
-            (read_inner_line if row in self._inner else read_line)(filled) for row, filled in enumerate(grid.filled)
+            read_inner_line(filled) if self._inner and row in self._inner else read_line(filled)
+            for row, filled in enumerate(grid.filled)
         ]
-        self.texts = self.texts_in(self.outer_rows)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts in the rows at the top and at the end."""
+        return self.texts_in(self.outer_rows)
 
     def texts_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows."""
@@ -141,8 +176,12 @@ class _Workbook:
 
     file_name: str
     is_named_by_time: bool
-    texts: list[str] = field(default_factory=list)
+    sheets: list[_Sheet] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return [text for sheet in self.sheets for text in (*sheet.texts, sheet.name)]
 
 
 @dataclass
@@ -192,7 +231,7 @@ class _Plan:
     columns: list[int] = field(default_factory=list)
     letters: list[str] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
-    numbers: list[Measure] = field(default_factory=list)
+    stored: list[Lookup[float, Reading]] = field(default_factory=list)
 
     def cells(self, row: list[Cell]) -> list[Cell]:
         """Return the cells in the columns of a row, that are blank beyond its end."""
@@ -266,7 +305,7 @@ class _Match:
                     plan.columns.append(column.index)
                     plan.letters.append(column_letters(left + column.index))
                     plan.measures.append(measure)
-                    plan.numbers.append(measure.numbers)
+                    plan.stored.append(measure.stored)
         faults += [_Fault("unknown_header", (column.place,), " / ".join(column.path)) for column in self.header.unknown]
         return plan
 
@@ -321,12 +360,12 @@ class Reader:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
         workbook = _Workbook(file_name, speaks_of_time(file_name))
-        sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
-        for sheet in sheets:
-            name = self._said(sheet.name)
-            workbook.texts += [*sheet.texts, sheet.name]
-            workbook.dated += [*sheet.dated_in(sheet.outer_rows), *name.dated]
-        for sheet in sheets:
+        for grid in opened.grids:
+            if not grid.is_empty:
+                sheet = _Sheet(grid, workbook, self._line, self._inner_line)
+                workbook.sheets.append(sheet)
+                workbook.dated += [*sheet.dated_in(sheet.outer_rows), *self._said(sheet.name).dated]
+        for sheet in workbook.sheets:
             self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
         return result
@@ -427,13 +466,15 @@ class Reader:
 
     def _line(self, filled: Sequence[Cell]) -> _Line:
         """Return what the cells of a row say that are not blank."""
-        if not filled or (type(filled[0]) is float and set(map(type, filled)) == {float}):
+        texts = tuple([cell for cell in filled if isinstance(cell, str)])
+        if not texts:
             return _SILENT
-        try:
-            length = len("".join(filled))  # type: ignore[arg-type]
-        except TypeError:  # numbers among them
+        said = "".join(texts)
+        if len(said) > _LONGEST_LINE:
             return self._read_texts(filled)
-        return (self._line_of_texts if length <= _LONGEST_LINE else self._read_texts)(tuple(filled))
+        if len(texts) < len(filled) and (":" in said or "：" in said):  # what follows it may be a number
+            return self._read_texts(filled)
+        return self._line_of_texts(texts)
 
     def _read_texts(self, filled: Sequence[Cell]) -> _Line:
         texts = row_texts(filled)
@@ -769,27 +810,21 @@ class _Table:
         plan = self.match.plan(grid.left, self.money)
         cells = plan.cells(grid.rows[row] if row < len(grid.rows) else [])
         addresses = [letters + number for letters in plan.letters]
+        is_shown_as_stored = not grid.formats
         readings = [
-            read_stored(cell, numbers)
-            if type(cell) is float and not grid.formats
-            else self._read(cell, measure, address)
-            for cell, numbers, measure, address in zip(cells, plan.numbers, plan.measures, addresses, strict=True)
+            stored[cell] if type(cell) is float and is_shown_as_stored else self._read(cell, measure, address)
+            for cell, stored, measure, address in zip(cells, plan.stored, plan.measures, addresses, strict=True)
         ]
-        # Column by column and not one by one: there are millions of them.
-        said = zip(*readings, strict=True) if readings else ((), (), (), (), ())
-        states, values, texts, decimals, oddities = said
-        observations = list(
-            map(_observation, zip(plan.indicator_ids, states, values, texts, decimals, addresses, strict=True))
-        )
+        observations = Observations(plan.indicator_ids, readings, addresses)
         submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
-        if any(oddities):
+        if any(map(_oddity_of, readings)):
             submission.findings.extend(
-                self._oddity(oddity, address, text, indicator)
-                for oddity, address, text, indicator in zip(oddities, addresses, texts, plan.indicators, strict=True)
-                if oddity
+                self._oddity(reading.oddity, address, reading.text, indicator)
+                for reading, address, indicator in zip(readings, addresses, plan.indicators, strict=True)
+                if reading.oddity
             )
-        if observations and all(item.state == "blank" for item in observations):
-            cells_of_first = f"{grid.name}!{observations[0].cell}"
+        if readings and all(reading.state == "blank" for reading in readings):
+            cells_of_first = f"{grid.name}!{addresses[0]}"
             submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
         return submission
 
@@ -916,9 +951,9 @@ def _cells_naming(grid: Grid, names: Iterable[str]) -> str:
     return "、".join(found)
 
 
-def _outer(rows: range) -> list[int]:
+def _outer(rows: range) -> Sequence[int]:
     """Return the first and the last rows."""
-    return [*rows[:TOP_ROWS], *rows[TOP_ROWS:][-END_ROWS:]]
+    return rows if len(rows) <= TOP_ROWS + END_ROWS else [*rows[:TOP_ROWS], *rows[-END_ROWS:]]
 
 
 def _in_force(unit: Unit, period: Period) -> bool:

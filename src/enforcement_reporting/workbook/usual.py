@@ -8,16 +8,16 @@ read here as by the general reader, is answered with None and is for that one to
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from itertools import compress
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
-from enforcement_reporting.workbook.addresses import column_number
+from enforcement_reporting.workbook.addresses import column_letters, column_number
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.formats import NumberFormat, Styles
-from enforcement_reporting.workbook.remembered import LONGEST, remembered
+from enforcement_reporting.workbook.remembered import LONGEST, Lookup, remembered
 
 LARGEST = 1_000_000  # of all XML together; larger workbooks gain nothing here
 _BEYOND = 9_999_999  # no row has this number
@@ -37,12 +37,22 @@ _CELL = re.compile(
 )
 _KINDS = {"": "n", "n": "n", "s": "s", "str": "str"}
 _NUMBERS = re.compile(r"(?:-?[0-9]{1,20}(?:\.[0-9]{1,20})?+(?:[eE][+-]?[0-9]{1,2})?+ )*+")
+# A row of figures is short, and few of a sheet are unlike one another.
+_LONGEST_LEARNT, _MOST_LEARNT, _MOST_ALIKE = 8_192, 4, 4
+_FIGURE = re.compile(
+    r"<c r=\"([A-Z]{1,3})[0-9]{1,7}\"((?: s=\"(0|[1-9][0-9]{0,4})\")?+)(?: t=\"s\")?+(?:/>|><v>[^<]*+</v></c>)"
+)
+_TEXT_NUMBER = re.compile("0|[1-9][0-9]{0,6}")
+_TAIL = r"( t=\"s\"><v>(?:0|[1-9][0-9]{0,6})</v></c|><v>[^<]*+</v></c|/)"  # of a cell, up to its last bracket
+_PLAIN_NUMBER = re.compile(r"><v>(-?[0-9]{1,20}(?:\.[0-9]{1,20})?+(?:[eE][+-]?[0-9]{1,2})?+)</v></c")
+_SIGN, _MOST_HEADS, _LARGEST_HEAD = 600, 32, 4_000
 _MARKUP = re.compile(r"[<&\r]")
 _EXTENT = re.compile(r"[A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?")
 _RANGE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6}):([A-Z]{1,3})([1-9][0-9]{0,6})")
 
 Place = tuple[int, int]
 Cells = list[Cell]
+Texts = list[str]  # the shared texts in their order, after a blank one
 
 
 class UsualSheet(NamedTuple):
@@ -60,6 +70,16 @@ class UsualSheet(NamedTuple):
 
 
 class _Row(NamedTuple):
+    """A row's cells in the columns that they stand in; ``first`` is the number of the first of the empty rows above."""
+
+    first: int
+    number: int
+    columns: Sequence[int]
+    cells: Cells
+    filled: Cells
+
+
+class _Shape(NamedTuple):
     """What is the same in all rows that differ in their values alone: its cells that have a value, in their order.
 
     ``kind`` is that of all cells, or empty where they differ; ``first`` the number of the first of the empty rows
@@ -76,6 +96,30 @@ class _Row(NamedTuple):
     stated_styles: frozenset[int]
 
 
+class _Template(NamedTuple):
+    """Rows of figures that differ in their number and their cells, each in one and the same style or missing."""
+
+    pattern: re.Pattern[str]
+    columns: range
+    styles: tuple[int, ...]
+    stated_styles: frozenset[int]
+
+
+class _Head(NamedTuple):
+    """How a sheet begins: its XML to the end of the last of its first rows that hold nothing but texts.
+
+    ``take`` picks the cells of all these rows out of the texts; by row: its number, where its cells are among those
+    picked, and where those that are not blank. ``last`` is the number of the last row, be it an empty one.
+    """
+
+    xml: str
+    before: str
+    last: int
+    columns: range = range(0)
+    take: Callable[[Texts], Any] = list
+    rows: tuple[tuple[int, slice, slice], ...] = ()
+
+
 def usual_sheets(
     sheets: Sequence[bytes], shared_strings: bytes, styles: Styles, max_cells: int
 ) -> list[UsualSheet] | None:
@@ -83,7 +127,7 @@ def usual_sheets(
     if len(shared_strings) + sum(map(len, sheets)) > LARGEST:
         return None
     try:
-        texts = _texts(shared_strings.decode())
+        texts = _texts(shared_strings.decode()) if shared_strings else [""]
         if texts is None:
             return None
         found = []
@@ -94,76 +138,136 @@ def usual_sheets(
             max_cells -= len(sheet.rows) * len(sheet.rows[0]) if sheet.rows else 0
             found.append(sheet)
         return found
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, IndexError):  # a text that is not there
         return None
 
 
-def _texts(xml: str) -> dict[str, str] | None:
-    """Return the shared texts by their number as cells write it."""
-    if not xml:
-        return {}
+def _texts(xml: str) -> Texts | None:
+    """Return the shared texts in their order, after a blank one."""
     if "_x" in xml:  # may be an escaped character
         return None
     begin, *between = _TEXT.split(xml)
     if not _TEXTS_BEGIN.fullmatch(begin) or not between or between[-1].strip() != "</sst>" or any(between[1:-1:2]):
         return None
-    return {str(number): text for number, text in enumerate(between[::2])}
+    return ["", *between[::2]]
 
 
-def _sheet(xml: str, texts: dict[str, str], styles: Styles, max_cells: int) -> UsualSheet | None:
-    if "<!" in xml or "<?" in xml[2:]:  # what stands in a comment is not on the sheet
+def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet | None:
+    head = _head(xml)
+    if head is None:
         return None
-    before, begun, rest = xml.partition("<sheetData>")
+    rest = xml[len(head.xml) :]
+    # What stands in a comment is not on the sheet. To look for one character first is ten times faster.
+    if ("!" in rest and "<!" in rest) or ("?" in rest and "<?" in rest):
+        return None
     data, ended, after = rest.rpartition("</sheetData>")
-    if not begun:
-        before, ended, after = xml.partition("<sheetData/>")
     if not ended:
         return None
-    *pieces, rest = data.split("</row>")
-    rows: list[tuple[_Row, Cells]] = []
+    *pieces, empty_rows = data.split("</row>")
+    rows = _head_rows(head, texts)
+    begun: list[tuple[_Shape, list[str]]] | None = [] if not head.rows else None
     formats: dict[str, NumberFormat] = {}
-    last = 0
-    read_row = _row if len(data) > LONGEST else _row_again
-    for piece in pieces:
-        row, values = read_row(piece)
-        if row is None or row.first <= last:
+    may_learn = _MOST_LEARNT
+    last = head.last
+    for number, piece in enumerate(pieces):
+        row = _templated(piece, texts, styles, formats)
+        if row is None:
+            between = _VALUE.split(piece)
+            shape, values = _shape("<v></v>".join(between[::2])), between[1::2]
+            if shape is None or not shape.stated_styles <= styles.numeric:
+                return None
+            cells = _cells(shape, values, texts)
+            if cells is None:
+                return None
+            row = _Row(shape.first, shape.number, shape.columns, cells, cells)
+            if shape.kind != "s":
+                if styles.shown:
+                    formats |= _shown(shape, styles)
+                may_learn -= may_learn and _learn(piece)
+            elif begun is not None and len(begun) == number:
+                begun.append((shape, values))
+        if row.first <= last:
             return None
         last = row.number
         if row.columns:
-            cells = _cells(row, values, texts)
-            if cells is None or not row.stated_styles <= styles.numeric:
-                return None
-            if row.kind != "s" and styles.shown:
-                formats |= _shown(row, styles)
-            rows.append((row, cells))
-    if rest and not ((empty := _row(f'{rest}<row r="{_BEYOND}">')[0]) and empty.first > last):
+            rows.append(row)
+    if empty_rows and not ((empty := _shape(f'{empty_rows}<row r="{_BEYOND}">')) and empty.first > last):
         return None
-    top = rows[0][0].number if rows else 1
-    left = min([row.columns[0] for row, _ in rows], default=1)
-    spans = _spans(f"{before}<sheetData/>{after}", top, left)
+    if begun:
+        _remember(head, pieces, begun)
+    top = rows[0].number if rows else 1
+    left = min([row.columns[0] for row in rows], default=1)
+    spans = _spans(f"{head.before}<sheetData/>{after}", top, left)
     rectangle = _rectangle(rows, top, left, max_cells)
     if spans is None or rectangle is None:
         return None
     filled: list[Cells] = [[]] * len(rectangle)
-    for row, cells in rows:
-        filled[row.number - top] = cells
+    for row in rows:
+        filled[row.number - top] = row.filled
     return UsualSheet(rectangle, top - 1, left - 1, spans, formats, filled)
 
 
-def _rectangle(rows: list[tuple[_Row, Cells]], top: int, left: int, max_cells: int) -> list[Cells] | None:
+_heads: Lookup[str, list[_Head]] = Lookup(64, lambda _: [])
+
+
+def _head(xml: str) -> _Head | None:
+    """Return how a sheet begins, as far as that was seen before."""
+    for head in _heads[xml[:_SIGN]]:
+        if xml.startswith(head.xml):
+            return head
+    before, begun, _ = xml.partition("<sheetData>")
+    if not begun or "<!" in before or "<?" in before[2:]:
+        return None
+    return _Head(before + begun, before, 0)
+
+
+def _head_rows(head: _Head, texts: Texts) -> list[_Row]:
+    picked = head.take(texts)
+    return [
+        _Row(number, number, head.columns, list(picked[cells]), list(picked[filled]))
+        for number, cells, filled in head.rows
+    ]
+
+
+def _remember(start: _Head, pieces: list[str], begun: list[tuple[_Shape, list[str]]]) -> None:
+    """Keep the rows of texts with which a sheet begins."""
+    rows = [(shape, [int(value) + 1 for value in values]) for shape, values in begun if values]
+    xml = "</row>".join([start.xml + pieces[0], *pieces[1 : len(begun)], ""])
+    if not rows or len(xml) > LONGEST:
+        return
+    left = min(shape.columns[0] for shape, _ in rows)
+    columns = range(left, max(shape.columns[-1] for shape, _ in rows) + 1)
+    if len(rows) * len(columns) > _LARGEST_HEAD:
+        return
+    picked: list[int] = []
+    places = []
+    for shape, values in rows:
+        in_column = dict(zip(shape.columns, values, strict=True))
+        begin = len(picked)
+        picked += [in_column.get(column, 0) for column in columns]
+        end = len(picked)
+        picked += values
+        places.append((shape.number, slice(begin, end), slice(end, len(picked))))
+    known = _heads[xml[:_SIGN]]
+    if len(known) == _MOST_HEADS:
+        known.clear()
+    known.append(_Head(xml, start.before, begun[-1][0].number, columns, itemgetter(*picked), tuple(places)))
+
+
+def _rectangle(rows: list[_Row], top: int, left: int, max_cells: int) -> list[Cells] | None:
     """Return the cells of the rows from the first to the last, or None where they are more than allowed."""
     if not rows:
         return []
-    width = max([row.columns[-1] for row, _ in rows]) - left + 1
-    if (rows[-1][0].number - top + 1) * width > max_cells:
+    width = max([row.columns[-1] for row in rows]) - left + 1
+    if (rows[-1].number - top + 1) * width > max_cells:
         return None
     lines: list[Cells] = []
-    for row, cells in rows:
-        while len(lines) < row.number - top:
+    for _, number, columns, cells, _ in rows:
+        while len(lines) < number - top:
             lines.append([""] * width)
         if len(cells) < width:
             line: Cells = [""] * width
-            for column, cell in zip(row.columns, cells, strict=True):
+            for column, cell in zip(columns, cells, strict=True):
                 line[column - left] = cell
             lines.append(line)
         else:
@@ -203,17 +307,82 @@ def _spans(xml: str, top: int, left: int) -> dict[Place, Place] | None:
     return spans
 
 
-def _row(xml: str) -> tuple[_Row | None, list[str]]:
-    """Return what a row's XML says apart from its values, and these. Rows of labels come again with the same values."""
-    between = _VALUE.split(xml)
-    return _emptied_row("<v></v>".join(between[::2])), between[1::2]
+def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, NumberFormat]) -> _Row | None:
+    """Return a row of figures like one that was seen before, or None; add what its numbers are shown as."""
+    for template in _templates[_tag(xml)]:
+        match = template.pattern.fullmatch(xml)
+        if match and template.stated_styles <= styles.numeric:
+            break
+    else:
+        return None
+    number, *tails = match.groups("/")
+    try:
+        cells: Cells = [_numbers[tail] if tail[0] != " " else texts[int(tail[10:-7]) + 1] for tail in tails]
+    except ValueError:
+        return None
+    if styles.shown:
+        for column, cell, style in zip(template.columns, cells, template.styles, strict=True):
+            if type(cell) is float and (number_format := styles.shown.get(style)):
+                formats[column_letters(column - 1) + number] = number_format
+    row, columns = int(number), template.columns
+    if "/" not in tails:
+        return _Row(row, row, columns, cells, cells)
+    filled = [cell for cell in cells if cell != ""]
+    if cells[0] == "" or cells[-1] == "":  # the sheet ends where its values end
+        places = [place for place, cell in enumerate(cells) if cell != ""] or [0]
+        within = slice(places[0], places[-1] + 1) if filled else slice(0)
+        cells, columns = cells[within], columns[within]
+    return _Row(row, row, columns, cells, filled)
 
 
-_row_again = lru_cache(2048)(_row)
+def _number(tail: str) -> Cell:
+    """Return the number with which a cell ends, or what is blank; raise ValueError where it is no usual number."""
+    if tail == "/":
+        return ""
+    match = _PLAIN_NUMBER.fullmatch(tail)
+    if match is None:
+        raise ValueError(tail)
+    return float(match[1])
+
+
+_numbers = Lookup(16_384, _number)
+
+
+_templates: Lookup[str, list[_Template]] = Lookup(64, lambda _: [])
+
+
+def _tag(xml: str) -> str:
+    """Return the tag of a row without its number."""
+    return xml[len('<row r="') : xml.find(">")].lstrip("0123456789")
+
+
+def _learn(xml: str) -> bool:
+    """Make a template of a row of figures; return whether there is one."""
+    tag = _ROW.match(xml)
+    if tag is None or tag[2] or len(xml) > _LONGEST_LEARNT:
+        return False
+    cells = _FIGURE.findall(xml, tag.end())
+    columns = [column_number(letters) for letters, *_ in cells]
+    if not columns or columns != list(range(columns[0], columns[-1] + 1)):
+        return False
+    pattern = re.compile(
+        r'<row r="([1-9][0-9]{0,6})"'
+        + re.escape(xml[tag.end(1) + 1 : tag.end()])
+        + "".join([rf'(?:<c r="{letters}\1"{style}{_TAIL}>)?+' for letters, style, _ in cells])
+    )
+    if not pattern.fullmatch(xml):
+        return False
+    known = _templates[_tag(xml)]
+    if len(known) == _MOST_ALIKE:
+        known.clear()
+    stated = [int(number) for _, _, number in cells if number]
+    styles = tuple([int(number or 0) for _, _, number in cells])
+    known.append(_Template(pattern, range(columns[0], columns[-1] + 1), styles, frozenset(stated)))
+    return True
 
 
 @remembered(512)
-def _emptied_row(xml: str) -> _Row | None:
+def _shape(xml: str) -> _Shape | None:
     """Return what a row's XML without its values says, or None. It may begin with rows that have no cells."""
     numbers: list[int] = []
     place, is_open = 0, False
@@ -224,7 +393,7 @@ def _emptied_row(xml: str) -> _Row | None:
         return None
     cells = _CELL.findall(xml, place)
     if not cells:
-        return _Row(numbers[0], numbers[-1], (), (), (), "s", (), frozenset()) if place == len(xml) else None
+        return _Shape(numbers[0], numbers[-1], (), (), (), "s", (), frozenset()) if place == len(xml) else None
     written, letters, digits, styles, kinds, values = zip(*cells, strict=True)
     columns = tuple(map(column_number, letters))
     if "".join(written) != xml[place:] or set(digits) != {str(numbers[-1])} or columns != tuple(sorted(set(columns))):
@@ -232,7 +401,7 @@ def _emptied_row(xml: str) -> _Row | None:
     columns, letters = tuple(compress(columns, values)), tuple(compress(letters, values))
     styles, kinds = tuple(compress(styles, values)), tuple(map(_KINDS.__getitem__, compress(kinds, values)))
     number_styles = {style for style, kind in zip(styles, kinds, strict=True) if kind == "n"} - {""}
-    return _Row(
+    return _Shape(
         first=numbers[0],
         number=numbers[-1],
         columns=columns,
@@ -244,22 +413,28 @@ def _emptied_row(xml: str) -> _Row | None:
     )
 
 
-def _cells(row: _Row, values: list[str], texts: dict[str, str]) -> Cells | None:
-    """Return the cells for a row's values, or None where a value is not as usual."""
+def _cells(shape: _Shape, values: list[str], texts: Texts) -> Cells | None:
+    """Return the cells for the values of a row, or None where a value is not as usual."""
     try:
-        if row.kind == "s":
-            return [texts[value] for value in values]
-        if row.kind == "n":
+        if shape.kind == "s":
+            return [_text(value, texts) for value in values]
+        if shape.kind == "n":
             return list(map(float, values)) if _are_numbers(values) else None
-        typed = list(zip(row.kinds, values, strict=True))
+        typed = list(zip(shape.kinds, values, strict=True))
         texts_of_formulas = [value for kind, value in typed if kind == "str"]
         if not all(value and "_x" not in value and not _MARKUP.search(value) for value in texts_of_formulas):
             return None
         if not _are_numbers([value for kind, value in typed if kind == "n"]):
             return None
-        return [texts[value] if kind == "s" else float(value) if kind == "n" else value for kind, value in typed]
-    except (KeyError, ValueError):
+        return [_text(value, texts) if kind == "s" else float(value) if kind == "n" else value for kind, value in typed]
+    except ValueError:
         return None
+
+
+def _text(number: str, texts: Texts) -> str:
+    if not _TEXT_NUMBER.fullmatch(number):
+        raise ValueError(number)
+    return texts[int(number) + 1]
 
 
 def _are_numbers(values: list[str]) -> bool:
@@ -268,7 +443,7 @@ def _are_numbers(values: list[str]) -> bool:
     return (digits.isascii() and digits.isdecimal()) or bool(_NUMBERS.fullmatch("".join([f"{v} " for v in values])))
 
 
-def _shown(row: _Row, styles: Styles) -> dict[str, NumberFormat]:
+def _shown(row: _Shape, styles: Styles) -> dict[str, NumberFormat]:
     """Return by address what the row's numbers are shown as."""
     return {
         address: number_format
