@@ -143,6 +143,7 @@ class _Said:
 
 _LAST_DAY = 0
 _DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")}
+_DASHES = "-~―—–－～至到"
 _DASH = r"(?:[-~―—–－～]+|起?至|到)"
 _YYYY = r"(?:19|20)[0-9]{2}"
 _YEAR = rf"(?P<year>{_YYYY})年?度?"
@@ -191,6 +192,22 @@ _ONE_MONTH = re.compile(
 )
 _WHOLE_YEAR = re.compile(rf"(?<![0-9])(?P<year>{_YYYY})(?:年度|年?全年)|(?:年度|年份):?(?P<year2>{_YYYY})(?![0-9])年?")
 _BARE_YEAR = re.compile(rf"(?<![0-9])(?P<year>{_YYYY})年")
+
+
+# What occurs in none of the patterns.
+_NO_WORD_OF_TIME = re.compile(
+    "[^0-9"
+    + re.escape(
+        "".join(
+            pattern.pattern
+            for pattern in (
+                *(_CHINESE_YEAR, _FILED, _DAY_TO_DAY, _ONE_DAY, _ISSUE, _ONE_WEEK, _MONTHS, _FIRST_QUARTERS, _HALF),
+                *(_ONE_QUARTER, _ONE_MONTH, _WHOLE_YEAR, _BARE_YEAR),
+            )
+        )
+    )
+    + "]"
+)
 
 
 # Which coarser periods the periods of a calendar can be summed up to.
@@ -565,32 +582,41 @@ def speaks_of_time(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def _said(text: str) -> _Said:
     """Return what a text says about time."""
-    left = _one_width(text)
-    if not _SPEAKS_OF_TIME.search(left):
-        return _NOTHING_SAID
+    flat = _one_width(text)
+    return _understood(_NO_WORD_OF_TIME.sub("□", flat)) if _SPEAKS_OF_TIME.search(flat) else _NOTHING_SAID
+
+
+@lru_cache(maxsize=4096)
+def _understood(left: str) -> _Said:
+    """Return what a text says whose other characters make no difference: 河口镇9月 and 上坡镇9月 are one text here."""
     left = _CHINESE_YEAR.sub(lambda match: match[0].translate(_CHINESE_YEAR_DIGITS), left)
+    characters = set(left)
     mentions: list[_Mention] = []
 
-    def take(pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None) -> None:
+    def take(
+        marks: str, pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None
+    ) -> None:
+        """Take out of the text what a pattern finds; each expression that it finds has one of the marks in it."""
         nonlocal left
-        if mention:
-            mentions.extend(map(mention, pattern.finditer(left)))
-        left = pattern.sub(" ", left)
+        found = [] if characters.isdisjoint(marks) else list(pattern.finditer(left))
+        if found:
+            mentions.extend(map(mention, found) if mention else ())
+            left = pattern.sub(" ", left)
 
-    take(_FILED)
-    take(_DAY_TO_DAY, _day_to_day)
-    take(_ONE_DAY)
-    take(_ISSUE, lambda m: _Mention(_Manner.ISSUE, _int(m["year"]), (1, 1), (int(m["m1"]), int(m["d1"]))))
-    take(_ONE_WEEK, _one_week)
-    take(_MONTHS, lambda m: _months(m, _number(m["m1"]), _number(m["m2"]), _int(m["year2"])))
-    take(_FIRST_QUARTERS, lambda m: _months(m, 1, 3 * _number(m["q"] or m["q2"])))
-    take(_HALF, lambda m: _months(m, 1, 6) if m["half"] == "上" else _months(m, 7, 12))
-    take(_ONE_QUARTER, lambda m: _months(m, 3 * _number(m["q"] or m["q2"]) - 2, 3 * _number(m["q"] or m["q2"])))
-    take(_ONE_MONTH, _one_month)
+    take("期间", _FILED)
+    take(_DASHES, _DAY_TO_DAY, _day_to_day)
+    take("月-./", _ONE_DAY)
+    take("期", _ISSUE, lambda m: _Mention(_Manner.ISSUE, _int(m["year"]), (1, 1), (int(m["m1"]), int(m["d1"]))))
+    take("周W", _ONE_WEEK, _one_week)
+    take(_DASHES, _MONTHS, lambda m: _months(m, _number(m["m1"]), _number(m["m2"]), _int(m["year2"])))
+    take("季", _FIRST_QUARTERS, lambda m: _months(m, 1, 3 * _number(m["q"] or m["q2"])))
+    take("半", _HALF, lambda m: _months(m, 1, 6) if m["half"] == "上" else _months(m, 7, 12))
+    take("季Q", _ONE_QUARTER, lambda m: _months(m, 3 * _number(m["q"] or m["q2"]) - 2, 3 * _number(m["q"] or m["q2"])))
+    take("月-./", _ONE_MONTH, _one_month)
     years = {year for mention in mentions for year in (mention.year, mention.last_year) if year}
     named_narrowly = bool(mentions)
-    take(_WHOLE_YEAR, lambda m: _whole_year(m, _Manner.YEAR))
-    take(_BARE_YEAR, lambda m: _whole_year(m, _Manner.BARE_YEAR))
+    take("年", _WHOLE_YEAR, lambda m: _whole_year(m, _Manner.YEAR))
+    take("年", _BARE_YEAR, lambda m: _whole_year(m, _Manner.BARE_YEAR))
     years |= {mention.year for mention in mentions if mention.year}
     if named_narrowly:  # in 2025年度上半年 the year is not the period
         whole = (_Manner.YEAR, _Manner.BARE_YEAR)
@@ -648,7 +674,7 @@ def _int(text: str | None) -> int | None:
 
 
 def _one_width(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _flat(text: str) -> str:

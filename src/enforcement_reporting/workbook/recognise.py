@@ -46,7 +46,7 @@ TOP_ROWS, END_ROWS = 250, 50
 
 # A note below a table may speak of any form and any period.
 _NOTE = re.compile(r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明)")
-_MOST_PLANS = 16
+_MOST_PLANS, _ROWS_KEPT = 16, 64
 _LONGEST_LINE = 2_000  # characters in a row whose cells are remembered together
 # Rows as they stand in a skeleton.
 _BLANK_ROW: tuple[Cell, ...] = ("",)
@@ -121,18 +121,20 @@ class ReadWorkbook:
 class _Line(NamedTuple):
     """What the cells of a row say, wherever the row stands.
 
-    Its texts, those of them that speak of time, the forms whose titles are in them, and the cells that are labels of
-    a form or part of one.
+    Its texts, those of them that speak of time, the units of money that are stated in them, the forms whose titles are
+    in them, and the cells that are labels of a form or part of one. ``length`` counts the characters.
     """
 
     texts: tuple[str, ...]
-    dated: tuple[str, ...]
-    titles: frozenset[int]
-    labels: tuple[str, ...]
+    dated: tuple[str, ...] = ()
+    money: tuple[str, ...] = ()
+    titles: frozenset[int] = frozenset()
+    labels: tuple[str, ...] = ()
+    length: int = 0
 
 
 _oddity_of = attrgetter("oddity")
-_SILENT = _Line((), (), frozenset(), ())
+_SILENT = _Line(())
 
 
 _ReadLine = Callable[[Sequence[Cell]], _Line]
@@ -150,6 +152,7 @@ class _Sheet:
             read_inner_line(filled) if self._inner and row in self._inner else read_line(filled)
             for row, filled in enumerate(grid.filled)
         ]
+        self.titles = frozenset().union(*[self.lines[row].titles for row in self.outer_rows])
 
     @cached_property
     def texts(self) -> list[str]:
@@ -163,11 +166,20 @@ class _Sheet:
 
     def dated_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows that speak of time."""
+        lines = self._read(rows)
+        return [text for row in rows for text in lines[row].dated]
+
+    def money_in(self, rows: Iterable[int]) -> list[str]:
+        """Return the units of money that are stated in some rows."""
+        lines = self._read(rows)
+        return list(dict.fromkeys([unit for row in rows for unit in lines[row].money]))
+
+    def _read(self, rows: Iterable[int]) -> list[_Line]:
+        """Return what the rows say, having read some of them in full."""
         for row in self._inner.intersection(rows) if self._inner else ():
             self.lines[row] = self._read_line(self.grid.filled[row])
             self._inner.discard(row)
-        lines = self.lines
-        return [text for row in rows for text in lines[row].dated]
+        return self.lines
 
 
 @dataclass
@@ -204,7 +216,7 @@ class _Skeleton(NamedTuple):
     """
 
     rows: tuple[tuple[Cell, ...], ...]
-    types: tuple[tuple[type, ...], ...]  # 1.0 and True are equal
+    types: tuple[tuple[type, ...], ...]  # of rows that hold more than texts, for 1.0 and True are equal
     spans: tuple[tuple[Place, Place], ...]
 
 
@@ -232,6 +244,11 @@ class _Plan:
     letters: list[str] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
     stored: list[Lookup[float, Reading]] = field(default_factory=list)
+
+    @cached_property
+    def addresses(self) -> Lookup[int, list[str]]:
+        """The cells in the columns of a row, by its number."""
+        return Lookup(_ROWS_KEPT, lambda number: [f"{letters}{number}" for letters in self.letters])
 
     def cells(self, row: list[Cell]) -> list[Cell]:
         """Return the cells in the columns of a row, that are blank beyond its end."""
@@ -466,15 +483,19 @@ class Reader:
 
     def _line(self, filled: Sequence[Cell]) -> _Line:
         """Return what the cells of a row say that are not blank."""
-        texts = tuple([cell for cell in filled if isinstance(cell, str)])
-        if not texts:
+        if not filled:
             return _SILENT
-        said = "".join(texts)
-        if len(said) > _LONGEST_LINE:
-            return self._read_texts(filled)
-        if len(texts) < len(filled) and (":" in said or "：" in said):  # what follows it may be a number
-            return self._read_texts(filled)
-        return self._line_of_texts(texts)
+        texts: Sequence[Cell] = filled
+        try:
+            said = "".join(filled)  # type: ignore[arg-type]
+        except TypeError:  # numbers among them
+            texts = [cell for cell in filled if isinstance(cell, str)]
+            said = "".join(texts)
+            if not said:
+                return _SILENT
+            if ":" in said or "：" in said:  # it may take the number behind it with it
+                return self._read_texts(filled)
+        return (self._line_of_texts if len(said) <= _LONGEST_LINE else self._read_texts)(tuple(texts))
 
     def _read_texts(self, filled: Sequence[Cell]) -> _Line:
         texts = row_texts(filled)
@@ -482,8 +503,10 @@ class Reader:
         return _Line(
             tuple(texts),
             tuple(text for item in said for text in item.dated),
+            tuple(unit for item in said for unit in item.money),
             frozenset().union(*(item.titles for item in said)),
             tuple(cell for cell in filled if isinstance(cell, str) and self._said(as_text(cell)).labels),
+            sum(map(len, texts)),
         )
 
     def _read_text(self, text: str) -> _Line:
@@ -491,8 +514,14 @@ class Reader:
         titles: set[int] = set()
         for title in self._titles.findall(plain(text)):
             titles |= self._by_title[title]
-        dated = (text,) if speaks_of_time(text) else ()
-        return _Line((text,), dated, frozenset(titles), (text,) if self._is_label(text) else ())
+        return _Line(
+            (text,),
+            (text,) if speaks_of_time(text) else (),
+            tuple(money_stated([text])),
+            frozenset(titles),
+            (text,) if self._is_label(text) else (),
+            len(text),
+        )
 
     def _is_label(self, text: str) -> bool:
         """Return whether a text is a label of any form, or part of one."""
@@ -502,12 +531,12 @@ class Reader:
     def _inner_line(self, filled: Sequence[Cell]) -> _Line:
         """Return the texts and labels among the filled cells of a row, and nothing else of what they say."""
         labels = [cell for cell in filled if isinstance(cell, str) and self._is_label(as_text(cell))]
-        return _Line(tuple(row_texts(filled)), (), frozenset(), tuple(labels))
+        texts = row_texts(filled)
+        return _Line(tuple(texts), labels=tuple(labels), length=sum(map(len, texts)))
 
     def _titled(self, sheet: _Sheet) -> frozenset[int]:
         """Return the forms whose titles stand on a sheet."""
-        titles = [sheet.lines[row].titles for row in sheet.outer_rows]
-        return self._said(sheet.name).titles.union(*titles)
+        return self._said(sheet.name).titles | sheet.titles
 
     def _matches(self, sheet: _Sheet, titled: frozenset[int]) -> list[_Match]:
         """Return the forms that a sheet may be."""
@@ -527,15 +556,16 @@ class Reader:
         for line, row, filled in zip(sheet.lines, grid.rows, grid.filled, strict=True):
             if not line.labels:
                 rows.append(_OTHER_ROW if filled else _BLANK_ROW)
-            elif 2 * len(line.labels) < len(filled):
-                rows.append((*line.labels, *_OTHER_ROW * (len(line.labels) + 1)))  # no header row either
-                room -= sum(map(len, line.labels))
-            else:
-                rows.append(tuple(row))
-                types.append(tuple(map(type, row)))
-                room -= len(row) + sum(map(len, line.texts))
+                continue
+            room -= len(row) + line.length
             if room < 0:
                 return None
+            if 2 * len(line.labels) < len(filled):
+                rows.append((*line.labels, *_OTHER_ROW * (len(line.labels) + 1)))  # no header row either
+            else:
+                rows.append(tuple(row))
+                if len(line.texts) < len(filled):
+                    types.append(tuple(map(type, row)))
         return _Skeleton(tuple(rows), tuple(types), tuple(grid.spans.items()))
 
     def _matched(self, sheet: Grid | _Skeleton, titled: frozenset[int]) -> list[_Match]:
@@ -624,9 +654,10 @@ class Reader:
             cells = _cells_naming(sheet.grid, strangers)
             result.file_findings.append(table.finding("unknown_unit", cells=cells, stated=stated))
             return None
-        named = named or unit_lines(workbook.texts, units)[0]
-        for texts in (own, workbook.texts, [workbook.file_name]):
-            named = named or units_mentioned(texts, units)
+        if not named:
+            named = unit_lines(workbook.texts, units)[0]
+            for texts in (own, workbook.texts, [workbook.file_name]):
+                named = named or units_mentioned(texts, units)
         if not named:
             result.file_findings.append(table.header_finding("unit_not_found"))
         elif len(named) > 1:
@@ -659,7 +690,7 @@ class _Table:
         self.rows_of_header = range(self._header.first, self._header.last + 1)
         self._figures_in: dict[int, bool] = {}
         self.unit_column = self._unit_column()
-        self.money = money_stated(self.texts_above())
+        self.money = sheet.money_in(self.rows_above)
 
     def until(self, row: int) -> _Table:
         """Return the same table, ending before a row."""
@@ -806,10 +837,9 @@ class _Table:
         result.submissions.append(submission)
 
     def _submission(self, row: int, unit_id: str, period: Period, row_role: str, name: str) -> ReadSubmission:
-        grid, number = self.grid, str(self.grid.top + row + 1)
-        plan = self.match.plan(grid.left, self.money)
+        grid, plan = self.grid, self.match.plan(self.grid.left, self.money)
         cells = plan.cells(grid.rows[row] if row < len(grid.rows) else [])
-        addresses = [letters + number for letters in plan.letters]
+        addresses = plan.addresses[grid.top + row + 1]
         is_shown_as_stored = not grid.formats
         readings = [
             stored[cell] if type(cell) is float and is_shown_as_stored else self._read(cell, measure, address)
@@ -823,7 +853,7 @@ class _Table:
                 for reading, address, indicator in zip(readings, addresses, plan.indicators, strict=True)
                 if reading.oddity
             )
-        if readings and all(reading.state == "blank" for reading in readings):
+        if readings and readings[0].state == "blank" and all(reading.state == "blank" for reading in readings):
             cells_of_first = f"{grid.name}!{addresses[0]}"
             submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
         return submission

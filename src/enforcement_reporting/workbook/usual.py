@@ -42,9 +42,8 @@ _LONGEST_LEARNT, _MOST_LEARNT, _MOST_ALIKE = 8_192, 4, 4
 _FIGURE = re.compile(
     r"<c r=\"([A-Z]{1,3})[0-9]{1,7}\"((?: s=\"(0|[1-9][0-9]{0,4})\")?+)(?: t=\"s\")?+(?:/>|><v>[^<]*+</v></c>)"
 )
-_TEXT_NUMBER = re.compile("0|[1-9][0-9]{0,6}")
-_TAIL = r"( t=\"s\"><v>(?:0|[1-9][0-9]{0,6})</v></c|><v>[^<]*+</v></c|/)"  # of a cell, up to its last bracket
-_PLAIN_NUMBER = re.compile(r"><v>(-?[0-9]{1,20}(?:\.[0-9]{1,20})?+(?:[eE][+-]?[0-9]{1,2})?+)</v></c")
+_REFERENCE = "0|[1-9][0-9]{0,6}"
+_IN_CELL = rf"(?:><v>(-?+[0-9.]++)</v></c>| t=\"s\"><v>({_REFERENCE})</v></c>|/>)"
 _SIGN, _MOST_HEADS, _LARGEST_HEAD = 600, 32, 4_000
 _MARKUP = re.compile(r"[<&\r]")
 _EXTENT = re.compile(r"[A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?")
@@ -315,17 +314,23 @@ def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, Number
             break
     else:
         return None
-    number, *tails = match.groups("/")
+    groups = match.groups()
+    row, columns, numbers, references = int(groups[0]), template.columns, groups[1::2], groups[2::2]
     try:
-        cells: Cells = [_numbers[tail] if tail[0] != " " else texts[int(tail[10:-7]) + 1] for tail in tails]
+        cells: Cells = list(map(_numbers.__getitem__, numbers))
     except ValueError:
         return None
+    blank = numbers.count(None)
+    if blank:
+        for place, reference in enumerate(references):
+            if reference:
+                cells[place] = texts[int(reference) + 1]
+                blank -= 1
     if styles.shown:
-        for column, cell, style in zip(template.columns, cells, template.styles, strict=True):
+        for column, cell, style in zip(columns, cells, template.styles, strict=True):
             if type(cell) is float and (number_format := styles.shown.get(style)):
-                formats[column_letters(column - 1) + number] = number_format
-    row, columns = int(number), template.columns
-    if "/" not in tails:
+                formats[f"{column_letters(column - 1)}{row}"] = number_format
+    if not blank:
         return _Row(row, row, columns, cells, cells)
     filled = [cell for cell in cells if cell != ""]
     if cells[0] == "" or cells[-1] == "":  # the sheet ends where its values end
@@ -335,19 +340,7 @@ def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, Number
     return _Row(row, row, columns, cells, filled)
 
 
-def _number(tail: str) -> Cell:
-    """Return the number with which a cell ends, or what is blank; raise ValueError where it is no usual number."""
-    if tail == "/":
-        return ""
-    match = _PLAIN_NUMBER.fullmatch(tail)
-    if match is None:
-        raise ValueError(tail)
-    return float(match[1])
-
-
-_numbers = Lookup(16_384, _number)
-
-
+_numbers: Lookup[str | None, Cell] = Lookup(16_384, lambda digits: float(digits) if digits else "")
 _templates: Lookup[str, list[_Template]] = Lookup(64, lambda _: [])
 
 
@@ -368,7 +361,7 @@ def _learn(xml: str) -> bool:
     pattern = re.compile(
         r'<row r="([1-9][0-9]{0,6})"'
         + re.escape(xml[tag.end(1) + 1 : tag.end()])
-        + "".join([rf'(?:<c r="{letters}\1"{style}{_TAIL}>)?+' for letters, style, _ in cells])
+        + "".join([rf'(?:<c r="{letters}\1"{style}{_IN_CELL})?+' for letters, style, _ in cells])
     )
     if not pattern.fullmatch(xml):
         return False
@@ -432,7 +425,7 @@ def _cells(shape: _Shape, values: list[str], texts: Texts) -> Cells | None:
 
 
 def _text(number: str, texts: Texts) -> str:
-    if not _TEXT_NUMBER.fullmatch(number):
+    if not re.fullmatch(_REFERENCE, number):
         raise ValueError(number)
     return texts[int(number) + 1]
 
