@@ -593,9 +593,7 @@ def _understood(left: str) -> _Said:
     characters = set(left)
     mentions: list[_Mention] = []
 
-    def take(
-        marks: str, pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None
-    ) -> None:
+    def take(marks: str, pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None) -> None:
         """Take out of the text what a pattern finds; each expression that it finds has one of the marks in it."""
         nonlocal left
         found = [] if characters.isdisjoint(marks) else list(pattern.finditer(left))

@@ -137,7 +137,7 @@ _oddity_of = attrgetter("oddity")
 _SILENT = _Line(())
 
 
-_ReadLine = Callable[[Sequence[Cell]], _Line]
+_ReadLine = Callable[[Grid, int], _Line]
 
 
 class _Sheet:
@@ -149,8 +149,8 @@ class _Sheet:
         # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
         self._read_line, self._inner = read_line, set(range(len(grid.rows))).difference(self.outer_rows)
         self.lines = [
-            read_inner_line(filled) if self._inner and row in self._inner else read_line(filled)
-            for row, filled in enumerate(grid.filled)
+            read_inner_line(grid, row) if self._inner and row in self._inner else read_line(grid, row)
+            for row in range(len(grid.rows))
         ]
         self.titles = frozenset().union(*[self.lines[row].titles for row in self.outer_rows])
 
@@ -177,7 +177,7 @@ class _Sheet:
     def _read(self, rows: Iterable[int]) -> list[_Line]:
         """Return what the rows say, having read some of them in full."""
         for row in self._inner.intersection(rows) if self._inner else ():
-            self.lines[row] = self._read_line(self.grid.filled[row])
+            self.lines[row] = self._read_line(self.grid, row)
             self._inner.discard(row)
         return self.lines
 
@@ -481,31 +481,26 @@ class Reader:
             return None
         return best[0]
 
-    def _line(self, filled: Sequence[Cell]) -> _Line:
-        """Return what the cells of a row say that are not blank."""
-        if not filled:
+    def _line(self, grid: Grid, row: int) -> _Line:
+        """Return what the cells of a row say."""
+        texts = grid.texts[row]
+        if not texts:
             return _SILENT
-        texts: Sequence[Cell] = filled
-        try:
-            said = "".join(filled)  # type: ignore[arg-type]
-        except TypeError:  # numbers among them
-            texts = [cell for cell in filled if isinstance(cell, str)]
-            said = "".join(texts)
-            if not said:
-                return _SILENT
-            if ":" in said or "：" in said:  # it may take the number behind it with it
-                return self._read_texts(filled)
-        return (self._line_of_texts if len(said) <= _LONGEST_LINE else self._read_texts)(tuple(texts))
+        said = "".join(texts)
+        takes_number = len(texts) < grid.filled[row] and (":" in said or "：" in said)
+        if takes_number or len(said) > _LONGEST_LINE:
+            return self._read_texts(grid.rows[row])
+        return self._line_of_texts(texts)
 
-    def _read_texts(self, filled: Sequence[Cell]) -> _Line:
-        texts = row_texts(filled)
+    def _read_texts(self, row: Sequence[Cell]) -> _Line:
+        texts = row_texts(row)
         said = list(map(self._said, texts))
         return _Line(
             tuple(texts),
             tuple(text for item in said for text in item.dated),
             tuple(unit for item in said for unit in item.money),
             frozenset().union(*(item.titles for item in said)),
-            tuple(cell for cell in filled if isinstance(cell, str) and self._said(as_text(cell)).labels),
+            tuple(cell for cell in row if isinstance(cell, str) and cell and self._said(as_text(cell)).labels),
             sum(map(len, texts)),
         )
 
@@ -528,10 +523,10 @@ class Reader:
         label = split_unit(text, self._units_of_measure)[0]
         return label in self._labels or joined([label]) in self._labels
 
-    def _inner_line(self, filled: Sequence[Cell]) -> _Line:
-        """Return the texts and labels among the filled cells of a row, and nothing else of what they say."""
-        labels = [cell for cell in filled if isinstance(cell, str) and self._is_label(as_text(cell))]
-        texts = row_texts(filled)
+    def _inner_line(self, grid: Grid, row: int) -> _Line:
+        """Return the texts and labels in a row, and nothing else of what it says."""
+        labels = [text for text in grid.texts[row] if self._is_label(as_text(text))]
+        texts = row_texts(grid.rows[row])
         return _Line(tuple(texts), labels=tuple(labels), length=sum(map(len, texts)))
 
     def _titled(self, sheet: _Sheet) -> frozenset[int]:
@@ -560,11 +555,11 @@ class Reader:
             room -= len(row) + line.length
             if room < 0:
                 return None
-            if 2 * len(line.labels) < len(filled):
+            if 2 * len(line.labels) < filled:
                 rows.append((*line.labels, *_OTHER_ROW * (len(line.labels) + 1)))  # no header row either
             else:
                 rows.append(tuple(row))
-                if len(line.texts) < len(filled):
+                if len(line.texts) < filled:
                     types.append(tuple(map(type, row)))
         return _Skeleton(tuple(rows), tuple(types), tuple(grid.spans.items()))
 

@@ -55,27 +55,29 @@ Texts = list[str]  # the shared texts in their order, after a blank one
 
 
 class UsualSheet(NamedTuple):
-    """A sheet's cells as in Grid: from the first row and column that hold anything, by their own coordinates.
-
-    ``filled`` are those that are not blank, by rows.
-    """
+    """A sheet as in Grid: from the first row and column that hold anything, by their own coordinates."""
 
     rows: list[Cells]
     top: int
     left: int
     spans: dict[Place, Place]
     formats: dict[str, NumberFormat]
-    filled: list[Cells]
+    texts: list[tuple[str, ...]]
+    filled: list[int]
 
 
 class _Row(NamedTuple):
-    """A row's cells in the columns that they stand in; ``first`` is the number of the first of the empty rows above."""
+    """A row's cells in the columns that they stand in, the texts among them, and how many are not blank.
+
+    ``first`` is the number of the first of the empty rows right above, or its own.
+    """
 
     first: int
     number: int
     columns: Sequence[int]
     cells: Cells
-    filled: Cells
+    texts: tuple[str, ...]
+    filled: int
 
 
 class _Shape(NamedTuple):
@@ -145,6 +147,11 @@ def _texts(xml: str) -> Texts | None:
     """Return the shared texts in their order, after a blank one."""
     if "_x" in xml:  # may be an escaped character
         return None
+    begin, _, rest = xml.partition("<si><t>")
+    if _TEXTS_BEGIN.fullmatch(begin) and rest.endswith("</t></si></sst>"):
+        texts = rest[: -len("</t></si></sst>")].split("</t></si><si><t>")
+        if texts == list(map(str.strip, texts)) and all(texts) and not _MARKUP.search("".join(texts)):
+            return ["", *texts]
     begin, *between = _TEXT.split(xml)
     if not _TEXTS_BEGIN.fullmatch(begin) or not between or between[-1].strip() != "</sst>" or any(between[1:-1:2]):
         return None
@@ -178,7 +185,8 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
             cells = _cells(shape, values, texts)
             if cells is None:
                 return None
-            row = _Row(shape.first, shape.number, shape.columns, cells, cells)
+            of_text = tuple([cell for cell in cells if isinstance(cell, str)])
+            row = _Row(shape.first, shape.number, shape.columns, cells, of_text, len(cells))
             if shape.kind != "s":
                 if styles.shown:
                     formats |= _shown(shape, styles)
@@ -200,10 +208,11 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
     rectangle = _rectangle(rows, top, left, max_cells)
     if spans is None or rectangle is None:
         return None
-    filled: list[Cells] = [[]] * len(rectangle)
+    said: list[tuple[str, ...]] = [()] * len(rectangle)
+    filled = [0] * len(rectangle)
     for row in rows:
-        filled[row.number - top] = row.filled
-    return UsualSheet(rectangle, top - 1, left - 1, spans, formats, filled)
+        said[row.number - top], filled[row.number - top] = row.texts, row.filled
+    return UsualSheet(rectangle, top - 1, left - 1, spans, formats, said, filled)
 
 
 _heads: Lookup[str, list[_Head]] = Lookup(64, lambda _: [])
@@ -223,8 +232,8 @@ def _head(xml: str) -> _Head | None:
 def _head_rows(head: _Head, texts: Texts) -> list[_Row]:
     picked = head.take(texts)
     return [
-        _Row(number, number, head.columns, list(picked[cells]), list(picked[filled]))
-        for number, cells, filled in head.rows
+        _Row(number, number, head.columns, list(picked[cells]), picked[said], said.stop - said.start)
+        for number, cells, said in head.rows
     ]
 
 
@@ -261,7 +270,7 @@ def _rectangle(rows: list[_Row], top: int, left: int, max_cells: int) -> list[Ce
     if (rows[-1].number - top + 1) * width > max_cells:
         return None
     lines: list[Cells] = []
-    for _, number, columns, cells, _ in rows:
+    for _, number, columns, cells, _, _ in rows:
         while len(lines) < number - top:
             lines.append([""] * width)
         if len(cells) < width:
@@ -320,24 +329,23 @@ def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, Number
         cells: Cells = list(map(_numbers.__getitem__, numbers))
     except ValueError:
         return None
+    said = []
     blank = numbers.count(None)
     if blank:
         for place, reference in enumerate(references):
             if reference:
-                cells[place] = texts[int(reference) + 1]
-                blank -= 1
+                cells[place] = text = texts[int(reference) + 1]
+                said.append(text)
+    filled = len(cells) - blank + len(said)
     if styles.shown:
         for column, cell, style in zip(columns, cells, template.styles, strict=True):
             if type(cell) is float and (number_format := styles.shown.get(style)):
                 formats[f"{column_letters(column - 1)}{row}"] = number_format
-    if not blank:
-        return _Row(row, row, columns, cells, cells)
-    filled = [cell for cell in cells if cell != ""]
     if cells[0] == "" or cells[-1] == "":  # the sheet ends where its values end
-        places = [place for place, cell in enumerate(cells) if cell != ""] or [0]
-        within = slice(places[0], places[-1] + 1) if filled else slice(0)
+        places = [place for place, cell in enumerate(cells) if cell != ""]
+        within = slice(places[0], places[-1] + 1) if places else slice(0)
         cells, columns = cells[within], columns[within]
-    return _Row(row, row, columns, cells, filled)
+    return _Row(row, row, columns, cells, tuple(said), filled)
 
 
 _numbers: Lookup[str | None, Cell] = Lookup(16_384, lambda digits: float(digits) if digits else "")
