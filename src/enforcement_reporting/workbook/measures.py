@@ -19,7 +19,7 @@ _MEASURED = re.compile(
 )
 
 
-_SHORT_CUT = 1e15  # what is larger is more than can have been counted, or its digits are not all there
+_SMALL, _LARGE = 0.001, 1e15  # in between, a number is written without an exponent
 
 
 class Reading(NamedTuple):
@@ -80,9 +80,10 @@ def read_number(number: float, measure: Measure, shown_as: NumberFormat | None =
 
 
 def _read_stored(number: float, measure: Measure) -> Reading:
-    text = as_text(number)
-    if measure.written_in or not 0 < number < _SHORT_CUT:
+    if measure.written_in or not _SMALL < number < _LARGE:
+        text = as_text(number)
         return _reading(text, parse_stored(text, measure.unit_of_measure, measure.written_in), measure)
+    text = f"{number:.15g}"
     decimals = len(text.partition(".")[2])
     oddity = "fractional_count" if decimals and not measure.may_be_fraction else ""
     return Reading("value", Decimal(text), text, decimals, oddity)

@@ -39,18 +39,12 @@ class Lookup(dict[Key, Value]):
     A dict, so that a whole row is looked up in C.
     """
 
-    def __init__(self, entries: int, work: Callable[[Key], Value] | None = None) -> None:
+    def __init__(self, entries: int, work: Callable[[Key], Value]) -> None:
         super().__init__()
         self._entries, self._work = entries, work
 
     def __missing__(self, key: Key) -> Value:
-        if self._work is None:
-            raise KeyError(key)
-        return self.keep(key, self._work(key))
-
-    def keep(self, key: Key, value: Value) -> Value:
-        """Return a result, having put it in the place of all that was kept where there are too many."""
         if len(self) >= self._entries:
             self.clear()
-        self[key] = value
+        self[key] = value = self._work(key)
         return value
