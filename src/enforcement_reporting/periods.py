@@ -106,6 +106,9 @@ class _Manner(StrEnum):
     WEEK = "week"  # 第37周
 
 
+_MANNERS = tuple(_Manner)
+
+
 @dataclass(frozen=True)
 class _Mention:
     """Days or a week a text speaks of; a missing year is None and is looked for elsewhere."""
@@ -290,11 +293,11 @@ class Calendar:
         in or signed count for nothing. For a year-to-date calendar ``2025年度`` means the whole year only where no
         level names months: titles say it of every issue.
         """
-        passes = [set(_Manner)]
+        passes = [_MANNERS]
         if self.kind is CalendarKind.YEAR_TO_DATE:
-            passes = [{_Manner.DAYS}, {_Manner.YEAR}]
+            passes = [(_Manner.DAYS,), (_Manner.YEAR,)]
         elif self.kind is CalendarKind.LIST:  # 2025年度第一阶段 is not the year
-            passes = [{_Manner.DAYS}]
+            passes = [(_Manner.DAYS,)]
         for manners in passes:
             for number, texts in enumerate(levels):
                 found = self._found(texts, manners, (*levels[number:], *levels[:number]))
@@ -303,7 +306,9 @@ class Calendar:
                     return Recognition(tuple(by_time), " | ".join(dict.fromkeys(found.values())))
         return Recognition(())
 
-    def _found(self, texts: Sequence[str], manners: set[_Manner], levels: Sequence[Sequence[str]]) -> dict[Period, str]:
+    def _found(
+        self, texts: Sequence[str], manners: Sequence[_Manner], levels: Sequence[Sequence[str]]
+    ) -> dict[Period, str]:
         """Return the periods that the texts of one level speak of, each with the text that says so first."""
         found: dict[Period, str] = {}
         numbered: list[tuple[_Mention, str]] = []
@@ -576,7 +581,8 @@ def _weeks() -> Iterator[_Span]:
 
 def speaks_of_time(text: str) -> bool:
     """Return whether a text says anything about a period or a year."""
-    return _said(text[:_LONGEST_TEXT]) != _NOTHING_SAID
+    said = _said(text[:_LONGEST_TEXT])
+    return bool(said.mentions or said.years)
 
 
 @lru_cache(maxsize=4096)

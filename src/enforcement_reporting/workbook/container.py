@@ -33,13 +33,15 @@ class Container:
         self.names = list(self._entries)
 
     @classmethod
-    def open(cls, content: bytes) -> Container | None:
-        """Return the zip, or None where it is for others to read."""
+    def open(cls, content: bytes, most_parts: int) -> Container | None:
+        """Return the zip, or None where it is for others to read, as one of more than so many parts is."""
         end = len(content) - _END.size
         if end < 0:
             return None
         signature, disk, first_disk, here, count, size, start, comment = _END.unpack_from(content, end)
         if (signature, disk, first_disk, here, comment) != (b"PK\5\6", 0, 0, count, 0) or start + size != end:
+            return None
+        if count > most_parts:
             return None
         entries: list[Entry] = []
         place = start

@@ -138,7 +138,9 @@ class _Parts:
         _refuse_at_sight(content)
         self._content = content
         self._room = MAX_INFLATED_BYTES
-        self._container = Container.open(content)
+        self._container = Container.open(content, MAX_PARTS)
+        if self._container is None:
+            _refuse_many_parts(content)
         names = self._container.names if self._container else self._archive.namelist()
         self._names = {name.lower(): name for name in names}
         if len(self._names) < len(names):
@@ -166,7 +168,7 @@ class _Parts:
                 f"part {path} inflates beyond {room} bytes",
             )
         self._room -= len(xml)
-        if b"\0" in xml[:4] or xml.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if xml[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in xml[:4]:
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} is not in UTF-8")
         if b"!" in xml and (b"<!DOCTYPE" in xml or b"<!ENTITY" in xml):  # looking for one byte is ten times faster
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} declares XML entities")
@@ -218,6 +220,10 @@ def _refuse_at_sight(content: bytes) -> None:
         raise UnreadableWorkbook(
             "文件是旧的 .xls 格式（或 .doc）。请另存为 .xlsx 后再报。", "a compound file (.xls or other), not .xlsx"
         )
+
+
+def _refuse_many_parts(content: bytes) -> None:
+    """Refuse what ``zipfile`` would take long to list."""
     entries = content.count(_CENTRAL_ENTRY)
     if entries > MAX_PARTS:
         raise UnreadableWorkbook(_ABNORMAL, f"about {entries} parts, at most {MAX_PARTS}")

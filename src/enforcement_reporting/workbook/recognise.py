@@ -46,6 +46,7 @@ TOP_ROWS, END_ROWS = 250, 50
 
 # A note below a table may speak of any form and any period.
 _NOTE = re.compile(r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明)")
+_MOST_COLUMNS = 16_384
 _MOST_PLANS, _ROWS_KEPT = 16, 64
 _LONGEST_LINE = 2_000  # characters in a row whose cells are remembered together
 # Rows as they stand in a skeleton.
@@ -147,10 +148,9 @@ class _Sheet:
         self.grid, self.name, self.workbook = grid, grid.name, workbook
         self.outer_rows = _outer(range(len(grid.rows)))
         # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
-        self._read_line, self._inner = read_line, set(range(len(grid.rows))).difference(self.outer_rows)
+        self._read_line, self._inner = read_line, set(range(TOP_ROWS, len(grid.rows) - END_ROWS))
         self.lines = [
-            read_inner_line(grid, row) if self._inner and row in self._inner else read_line(grid, row)
-            for row in range(len(grid.rows))
+            read_inner_line(grid, row) if row in self._inner else read_line(grid, row) for row in range(len(grid.rows))
         ]
         self.titles = frozenset().union(*[self.lines[row].titles for row in self.outer_rows])
 
@@ -910,8 +910,7 @@ class _Table:
             return False
         expected = 0
         for column in columns:
-            text = as_text(self._cell(row, column)).strip("()（） ")
-            number = int(text) if text.isascii() and text.isdigit() else 0
+            number = _column_number(self._cell(row, column))
             if number != (expected or number) or not (expected or 1 <= number <= 3):
                 return False
             expected = number + 1
@@ -949,6 +948,14 @@ class _Table:
 
     def _cells(self, row: int, column: int) -> str:
         return f"{self.grid.name}!{self.grid.address(row, column)}"
+
+
+def _column_number(cell: Cell) -> int:
+    """Return the number of a column that a cell states, or 0 where it states none."""
+    if isinstance(cell, float):
+        return int(cell) if 0 < cell < _MOST_COLUMNS and cell.is_integer() else 0
+    text = as_text(cell).strip("()（） ")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _cells_of(grid: Grid, texts: Sequence[str]) -> str:
