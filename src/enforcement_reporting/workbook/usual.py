@@ -68,18 +68,9 @@ class UsualSheet(NamedTuple):
     filled: list[int]
 
 
-class _Row(NamedTuple):
-    """A row's cells in the columns that they stand in, the texts among them, and how many are not blank.
-
-    ``first`` is the number of the first of the empty rows right above, or its own.
-    """
-
-    first: int
-    number: int
-    columns: Sequence[int]
-    cells: Cells
-    texts: tuple[str, ...]
-    filled: int
+# The number of the first of the empty rows right above, or its own; its number; the columns of its cells; the cells;
+# the texts among them; how many are not blank. No class: there are many.
+_Row = tuple[int, int, Sequence[int], Cells, tuple[str, ...], int]
 
 
 class _Shape(NamedTuple):
@@ -171,13 +162,51 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
     data, ended, after = rest.rpartition("</sheetData>")
     if not ended:
         return None
-    *pieces, empty_rows = data.split("</row>")
-    rows = _head_rows(head, texts)
-    begun: list[tuple[_Shape, list[str]]] | None = [] if not head.rows else None
     formats: dict[str, NumberFormat] = {}
-    may_learn = _MOST_LEARNT
-    last = head.last
-    for number, piece in enumerate(pieces):
+    below = _rows_below(head, data.split("</row>"), texts, styles, formats)
+    if below is None:
+        return None
+    picked = head.take(texts)
+    rows: list[_Row] = [
+        (number, number, head.columns, list(picked[cells]), picked[said], said.stop - said.start)
+        for number, cells, said in head.rows
+    ]
+    rows += [row for row in below if row[2]]
+    top = rows[0][1] if rows else 1
+    left = min([columns[0] for _, _, columns, *_ in rows], default=1)
+    width = max([columns[-1] for _, _, columns, *_ in rows], default=0) - left + 1
+    spans = _spans(f"{head.before}<sheetData/>{after}", top, left)
+    if spans is None or (rows and (rows[-1][1] - top + 1) * width > max_cells):
+        return None
+    sheet = UsualSheet([], top - 1, left - 1, spans, formats, [], [])
+    for _, number, columns, cells, said, filled in rows:
+        while len(sheet.rows) < number - top:
+            sheet.rows.append([""] * width)
+            sheet.texts.append(())
+            sheet.filled.append(0)
+        if len(cells) < width:
+            placed: Cells = [""] * width
+            for column, cell in zip(columns, cells, strict=True):
+                placed[column - left] = cell
+            cells = placed
+        sheet.rows.append(cells)
+        sheet.texts.append(said)
+        sheet.filled.append(filled)
+    return sheet
+
+
+def _rows_below(
+    head: _Head, pieces: list[str], texts: Texts, styles: Styles, formats: dict[str, NumberFormat]
+) -> list[_Row] | None:
+    """Return the rows below a head, the empty ones too, and add what their numbers are shown as.
+
+    ``pieces`` are the rows and what stands behind the last of them.
+    """
+    *pieces, end = pieces
+    rows: list[_Row] = []
+    begun: list[tuple[_Shape, list[str]]] = []
+    may_learn, last = _MOST_LEARNT, head.last
+    for piece in pieces:
         row = _templated(piece, texts, styles, formats)
         if row is None:
             between = _VALUE.split(piece)
@@ -187,34 +216,23 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
             cells = _cells(shape, values, texts)
             if cells is None:
                 return None
-            of_text = tuple([cell for cell in cells if isinstance(cell, str)])
-            row = _Row(shape.first, shape.number, shape.columns, cells, of_text, len(cells))
+            said = tuple([cell for cell in cells if isinstance(cell, str)])
+            row = (shape.first, shape.number, shape.columns, cells, said, len(cells))
             if shape.kind != "s":
                 if styles.shown:
                     formats |= _shown(shape, styles)
                 may_learn -= may_learn and _learn(piece)
-            elif begun is not None and len(begun) == number:
+            elif len(begun) == len(rows):
                 begun.append((shape, values))
-        if row.first <= last:
+        if row[0] <= last:
             return None
-        last = row.number
-        if row.columns:
-            rows.append(row)
-    if empty_rows and not ((empty := _shape(f'{empty_rows}<row r="{_BEYOND}">')) and empty.first > last):
+        last = row[1]
+        rows.append(row)
+    if end and not ((empty := _shape(f'{end}<row r="{_BEYOND}">')) and empty.first > last):
         return None
-    if begun:
+    if begun and not head.rows:
         _remember(head, pieces, begun)
-    top = rows[0].number if rows else 1
-    left = min([row.columns[0] for row in rows], default=1)
-    spans = _spans(f"{head.before}<sheetData/>{after}", top, left)
-    rectangle = _rectangle(rows, top, left, max_cells)
-    if spans is None or rectangle is None:
-        return None
-    said: list[tuple[str, ...]] = [()] * len(rectangle)
-    filled = [0] * len(rectangle)
-    for row in rows:
-        said[row.number - top], filled[row.number - top] = row.texts, row.filled
-    return UsualSheet(rectangle, top - 1, left - 1, spans, formats, said, filled)
+    return rows
 
 
 _heads: Lookup[str, list[_Head]] = Lookup(64, lambda _: [])
@@ -229,14 +247,6 @@ def _head(xml: str) -> _Head | None:
     if not begun or "<!" in before or "<?" in before[2:]:
         return None
     return _Head(before + begun, before, 0)
-
-
-def _head_rows(head: _Head, texts: Texts) -> list[_Row]:
-    picked = head.take(texts)
-    return [
-        _Row(number, number, head.columns, list(picked[cells]), picked[said], said.stop - said.start)
-        for number, cells, said in head.rows
-    ]
 
 
 def _remember(start: _Head, pieces: list[str], begun: list[tuple[_Shape, list[str]]]) -> None:
@@ -262,27 +272,6 @@ def _remember(start: _Head, pieces: list[str], begun: list[tuple[_Shape, list[st
     if len(known) == _MOST_HEADS:
         known.clear()
     known.append(_Head(xml, start.before, begun[-1][0].number, columns, itemgetter(*picked), tuple(places)))
-
-
-def _rectangle(rows: list[_Row], top: int, left: int, max_cells: int) -> list[Cells] | None:
-    """Return the cells of the rows from the first to the last, or None where they are more than allowed."""
-    if not rows:
-        return []
-    width = max([row.columns[-1] for row in rows]) - left + 1
-    if (rows[-1].number - top + 1) * width > max_cells:
-        return None
-    lines: list[Cells] = []
-    for _, number, columns, cells, _, _ in rows:
-        while len(lines) < number - top:
-            lines.append([""] * width)
-        if len(cells) < width:
-            line: Cells = [""] * width
-            for column, cell in zip(columns, cells, strict=True):
-                line[column - left] = cell
-            lines.append(line)
-        else:
-            lines.append(cells)
-    return lines
 
 
 @remembered(128)
@@ -348,7 +337,7 @@ def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, Number
         places = [place for place, cell in enumerate(cells) if cell != ""]
         within = slice(places[0], places[-1] + 1) if places else slice(0)
         cells, columns = cells[within], columns[within]
-    return _Row(row, row, columns, cells, tuple(said), filled)
+    return row, row, columns, cells, tuple(said), filled
 
 
 _templates: Lookup[str, list[_Template]] = Lookup(64, lambda _: [])
