@@ -54,7 +54,8 @@ class Grid:
     ``rows[r][c]`` is the cell in row ``top + r`` and column ``left + c``, counted from 0. ``spans`` maps the first
     cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
     that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
-    Of each row, ``texts`` are the texts in their order, and ``filled`` is how many cells are not blank.
+    Of each row, ``texts`` are the texts in their order, and ``filled`` is how many cells are not blank. ``is_plain``:
+    there is nothing but texts and numbers, and these are shown as they are stored.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Grid:
     formats: dict[str, NumberFormat] = field(default_factory=dict)
     texts: list[tuple[str, ...]] = field(default_factory=list)
     filled: list[int] = field(default_factory=list)
+    is_plain: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.filled:
@@ -108,7 +110,7 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     usual = usual_sheets([sheet.xml for sheet in package.sheets], package.shared_strings, styles, MAX_CELLS)
     if usual is not None:
         grids = [
-            Grid(sheet.name, rows, top, left, spans, formats=formats, texts=texts, filled=filled)
+            Grid(sheet.name, rows, top, left, spans, formats=formats, texts=texts, filled=filled, is_plain=not formats)
             for sheet, (rows, top, left, spans, formats, texts, filled) in zip(package.sheets, usual, strict=True)
         ]
         return OpenedWorkbook(grids, package.hidden, package.has_macros)

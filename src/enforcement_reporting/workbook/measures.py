@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
-from enforcement_reporting.workbook.cells import Parsed, State, parse_stored, parse_text
+from enforcement_reporting.workbook.cells import Cell, Parsed, State, parse_stored, parse_text
 from enforcement_reporting.workbook.formats import NumberFormat
 from enforcement_reporting.workbook.grid import as_text
 from enforcement_reporting.workbook.remembered import Lookup
@@ -35,6 +35,13 @@ class Reading(NamedTuple):
 BLANK_CELL = Reading("blank", None, "", None, "")
 
 
+class _Stored(Lookup[Cell, Reading]):
+    """Readings by the number in a cell. A text says nothing as a number, and is not remembered."""
+
+    def __missing__(self, cell: Cell) -> Reading:
+        return BLANK_CELL if isinstance(cell, str) else super().__missing__(cell)
+
+
 @dataclass(eq=False)  # the same object for the same measure, see measure_of
 class Measure:
     """What the figures of a column are: the unit of measure wanted and the one they are written in.
@@ -57,9 +64,9 @@ class Measure:
         return measure_of(unit_of_measure, "", frozenset(), self.is_count)
 
     @cached_property
-    def stored(self) -> Lookup[float, Reading]:
+    def stored(self) -> _Stored:
         """What numbers say as they are stored, whatever is shown."""
-        return self.numbers.stored if self.numbers is not self else Lookup(8192, partial(_read_stored, measure=self))
+        return self.numbers.stored if self.numbers is not self else _Stored(8192, partial(_read_stored, measure=self))
 
 
 @lru_cache(maxsize=1024)
@@ -79,7 +86,8 @@ def read_number(number: float, measure: Measure, shown_as: NumberFormat | None =
     return measure.stored[number]
 
 
-def _read_stored(number: float, measure: Measure) -> Reading:
+def _read_stored(number: Cell, measure: Measure) -> Reading:
+    assert isinstance(number, float)
     if measure.written_in or not _SMALL < number < _LARGE:
         text = as_text(number)
         return _reading(text, parse_stored(text, measure.unit_of_measure, measure.written_in), measure)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import NamedTuple, overload
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
@@ -134,7 +134,7 @@ class _Line(NamedTuple):
     length: int = 0
 
 
-_oddity_of = attrgetter("oddity")
+_oddity_of: Callable[[Reading], str] = itemgetter(Reading._fields.index("oddity"))
 _SILENT = _Line(())
 
 
@@ -152,12 +152,7 @@ class _Sheet:
         self.lines = [
             read_inner_line(grid, row) if row in self._inner else read_line(grid, row) for row in range(len(grid.rows))
         ]
-        self.titles = frozenset().union(*[self.lines[row].titles for row in self.outer_rows])
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """The texts in the rows at the top and at the end."""
-        return self.texts_in(self.outer_rows)
+        self.outer_lines = [self.lines[row] for row in self.outer_rows]
 
     def texts_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows."""
@@ -188,12 +183,12 @@ class _Workbook:
 
     file_name: str
     is_named_by_time: bool
-    sheets: list[_Sheet] = field(default_factory=list)
+    lines: list[_Line] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
 
     @cached_property
     def texts(self) -> list[str]:
-        return [text for sheet in self.sheets for text in (*sheet.texts, sheet.name)]
+        return [text for line in self.lines for text in line.texts]
 
 
 @dataclass
@@ -243,7 +238,7 @@ class _Plan:
     columns: list[int] = field(default_factory=list)
     letters: list[str] = field(default_factory=list)
     measures: list[Measure] = field(default_factory=list)
-    stored: list[Lookup[float, Reading]] = field(default_factory=list)
+    stored: list[Lookup[Cell, Reading]] = field(default_factory=list)
 
     @cached_property
     def addresses(self) -> Lookup[int, list[str]]:
@@ -253,7 +248,7 @@ class _Plan:
     def cells(self, row: list[Cell]) -> list[Cell]:
         """Return the cells in the columns of a row, that are blank beyond its end."""
         try:
-            return [row[column] for column in self.columns]
+            return list(map(row.__getitem__, self.columns))
         except IndexError:
             return [row[column] if column < len(row) else "" for column in self.columns]
 
@@ -377,12 +372,11 @@ class Reader:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
         workbook = _Workbook(file_name, speaks_of_time(file_name))
-        for grid in opened.grids:
-            if not grid.is_empty:
-                sheet = _Sheet(grid, workbook, self._line, self._inner_line)
-                workbook.sheets.append(sheet)
-                workbook.dated += [*sheet.dated_in(sheet.outer_rows), *self._said(sheet.name).dated]
-        for sheet in workbook.sheets:
+        sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
+        for sheet in sheets:
+            workbook.lines += [*sheet.outer_lines, self._said(sheet.name)]
+        workbook.dated = [text for line in workbook.lines for text in line.dated]
+        for sheet in sheets:
             self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
         return result
@@ -531,7 +525,7 @@ class Reader:
 
     def _titled(self, sheet: _Sheet) -> frozenset[int]:
         """Return the forms whose titles stand on a sheet."""
-        return self._said(sheet.name).titles | sheet.titles
+        return self._said(sheet.name).titles.union(*[line.titles for line in sheet.outer_lines])
 
     def _matches(self, sheet: _Sheet, titled: frozenset[int]) -> list[_Match]:
         """Return the forms that a sheet may be."""
@@ -592,7 +586,8 @@ class Reader:
         table = _Table(sheet, match, units)
         if table.unit_column:
             return table.names_units()
-        return bool(unit_lines(sheet.texts, units)[0] or units_mentioned(sheet.texts, units))
+        texts = sheet.texts_in(sheet.outer_rows)
+        return bool(unit_lines(texts, units)[0] or units_mentioned(texts, units))
 
     def _period(self, form: Form, table: _Table, sheet: _Sheet, result: ReadWorkbook) -> Recognition:
         workbook = sheet.workbook
@@ -835,11 +830,14 @@ class _Table:
         grid, plan = self.grid, self.match.plan(self.grid.left, self.money)
         cells = plan.cells(grid.rows[row] if row < len(grid.rows) else [])
         addresses = plan.addresses[grid.top + row + 1]
-        is_shown_as_stored = not grid.formats
-        readings = [
-            stored[cell] if type(cell) is float and is_shown_as_stored else self._read(cell, measure, address)
-            for cell, stored, measure, address in zip(cells, plan.stored, plan.measures, addresses, strict=True)
-        ]
+        if grid.is_plain:
+            readings = [stored[cell] for stored, cell in zip(plan.stored, cells, strict=True)]
+            if row < len(grid.texts) and grid.texts[row]:
+                for place, cell in enumerate(cells):
+                    if isinstance(cell, str) and cell:
+                        readings[place] = self._read(cell, plan.measures[place], addresses[place])
+        else:
+            readings = list(map(self._read, cells, plan.measures, addresses))
         observations = Observations(plan.indicator_ids, readings, addresses)
         submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
         if any(map(_oddity_of, readings)):
