@@ -26,7 +26,14 @@ from enforcement_reporting.workbook.addresses import column_letters
 from enforcement_reporting.workbook.cells import Cell, State, parse_text, power_of_ten
 from enforcement_reporting.workbook.grid import Grid, as_text, open_workbook
 from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder, Place
-from enforcement_reporting.workbook.labels import money_stated, row_texts, unit_lines, units_mentioned
+from enforcement_reporting.workbook.labels import (
+    UnitLine,
+    money_stated,
+    row_texts,
+    unit_line,
+    units_mentioned,
+    units_named,
+)
 from enforcement_reporting.workbook.measures import (
     BLANK_CELL,
     Measure,
@@ -122,13 +129,15 @@ class ReadWorkbook:
 class _Line(NamedTuple):
     """What the cells of a row say, wherever the row stands.
 
-    Its texts, those of them that speak of time, the units of money that are stated in them, the forms whose titles are
-    in them, and the cells that are labels of a form or part of one. ``length`` counts the characters.
+    Its texts, those of them that speak of time, the units of money that are stated in them, the lines such as
+    填报单位：… among them, the forms whose titles are in them, and the cells that are labels of a form or part of one.
+    ``length`` counts the characters.
     """
 
     texts: tuple[str, ...]
     dated: tuple[str, ...] = ()
     money: tuple[str, ...] = ()
+    units: tuple[UnitLine, ...] = ()
     titles: frozenset[int] = frozenset()
     labels: tuple[str, ...] = ()
     length: int = 0
@@ -167,7 +176,13 @@ class _Sheet:
     def money_in(self, rows: Iterable[int]) -> list[str]:
         """Return the units of money that are stated in some rows."""
         lines = self._read(rows)
-        return list(dict.fromkeys([unit for row in rows for unit in lines[row].money]))
+        money = [unit for row in rows for unit in lines[row].money]
+        return list(dict.fromkeys(money)) if money else money
+
+    def units_in(self, rows: Iterable[int]) -> tuple[UnitLine, ...]:
+        """Return the lines in some rows that name a unit."""
+        lines = self._read(rows)
+        return tuple([unit for row in rows for unit in lines[row].units])
 
     def _read(self, rows: Iterable[int]) -> list[_Line]:
         """Return what the rows say, having read some of them in full."""
@@ -360,6 +375,7 @@ class Reader:
         self._line_of_texts = lru_cache(2048)(self._read_texts)
         self._matches_of_skeleton = lru_cache(256)(self._matched)
         self._recognised = lru_cache(1024)(self._recognise)
+        self._units_named = lru_cache(1024)(self._find_units)
 
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
@@ -493,6 +509,7 @@ class Reader:
             tuple(texts),
             tuple(text for item in said for text in item.dated),
             tuple(unit for item in said for unit in item.money),
+            tuple(unit for item in said for unit in item.units),
             frozenset().union(*(item.titles for item in said)),
             tuple(cell for cell in row if isinstance(cell, str) and cell and self._said(as_text(cell)).labels),
             sum(map(len, texts)),
@@ -507,6 +524,7 @@ class Reader:
             (text,),
             (text,) if speaks_of_time(text) else (),
             tuple(money_stated([text])),
+            (unit,) if (unit := unit_line(text)) else (),
             frozenset(titles),
             (text,) if self._is_label(text) else (),
             len(text),
@@ -586,8 +604,8 @@ class Reader:
         table = _Table(sheet, match, units)
         if table.unit_column:
             return table.names_units()
-        texts = sheet.texts_in(sheet.outer_rows)
-        return bool(unit_lines(texts, units)[0] or units_mentioned(texts, units))
+        lines, texts = sheet.units_in(sheet.outer_rows), sheet.texts_in(sheet.outer_rows)
+        return bool(units_named(lines, units)[0] or units_mentioned(texts, units))
 
     def _period(self, form: Form, table: _Table, sheet: _Sheet, result: ReadWorkbook) -> Recognition:
         workbook = sheet.workbook
@@ -631,22 +649,25 @@ class Reader:
     def _recognise(self, number: int, *levels: tuple[str, ...]) -> Recognition:
         return self._calendars[number].recognise(*levels)
 
+    def _find_units(self, authority_id: str, lines: tuple[UnitLine, ...]) -> tuple[list[Unit], list[str]]:
+        return units_named(lines, self._units[authority_id])
+
     def _single_unit(self, table: _Table, sheet: _Sheet, period: Period, result: ReadWorkbook) -> Unit | None:
         """Return the unit of a sheet that holds one unit, named outside the table.
 
         A line 填报单位：… outweighs a mention anywhere else, even where the name in it is not known.
         """
-        units = table.units
-        own, workbook = table.outside_texts(), sheet.workbook
-        named, strangers = unit_lines(own, units)
+        form, units = table.match.form, table.units
+        outside, workbook = table.rows_outside(), sheet.workbook
+        named, strangers = self._units_named(form.authority_id, sheet.units_in(outside))
         if strangers and not named:
             stated = "、".join(strangers)
             cells = _cells_naming(sheet.grid, strangers)
             result.file_findings.append(table.finding("unknown_unit", cells=cells, stated=stated))
             return None
         if not named:
-            named = unit_lines(workbook.texts, units)[0]
-            for texts in (own, workbook.texts, [workbook.file_name]):
+            named, _ = units_named([unit for line in workbook.lines for unit in line.units], units)
+            for texts in (sheet.texts_in(outside), workbook.texts, [workbook.file_name]):
                 named = named or units_mentioned(texts, units)
         if not named:
             result.file_findings.append(table.header_finding("unit_not_found"))
@@ -757,9 +778,9 @@ class _Table:
         """Return the texts above the header."""
         return self.sheet.texts_in(self.rows_above)
 
-    def outside_texts(self) -> list[str]:
-        """Return the texts above the header and those below it that are not part of a row of figures."""
-        return self.sheet.texts_in([*self.rows_above, *self.rows_below()])
+    def rows_outside(self) -> list[int]:
+        """Return the rows above the header and those below it that are not rows of figures."""
+        return [*self.rows_above, *self.rows_below()]
 
     def header_findings(self) -> list[ReadingFinding]:
         """Return what is wrong with the header: columns missing, unknown, doubtful, or in the wrong unit."""
