@@ -240,7 +240,7 @@ _heads: Lookup[str, list[_Head]] = Lookup(64, lambda _: [])
 
 def _head(xml: str) -> _Head | None:
     """Return how a sheet begins, as far as that was seen before."""
-    for head in _heads[xml[:_SIGN]]:
+    for head in _heads.get(xml[:_SIGN], ()):
         if xml.startswith(head.xml):
             return head
     before, begun, _ = xml.partition("<sheetData>")
@@ -308,7 +308,7 @@ def _spans(xml: str, top: int, left: int) -> dict[Place, Place] | None:
 
 def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, NumberFormat]) -> _Row | None:
     """Return a row of figures like one that was seen before, or None; add what its numbers are shown as."""
-    for template in _templates[_tag(xml)]:
+    for template in _templates.get(_tag(xml), ()):
         match = template.pattern.fullmatch(xml)
         if match and template.stated_styles <= styles.numeric:
             break
