@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ class Recognition:
     candidates: tuple[Period, ...]
     evidence: str = ""
 
-    @property
+    @cached_property
     def period(self) -> Period | None:
         """Return the period if the texts agree on exactly one."""
         return self.candidates[0] if len(self.candidates) == 1 else None

@@ -13,8 +13,10 @@ from typing import NamedTuple
 _END = struct.Struct("<4s4H2LH")
 _LISTED = struct.Struct("<4s2xBxHH4xLLLHHHH6xL")
 _LOCAL = struct.Struct("<4s22xHH")
-_HARMLESS_FLAGS = 0x0002 | 0x0004 | 0x0008 | 0x0800  # how hard it was packed, sizes stated behind, names in UTF-8
-_STORED, _DEFLATED = 0, 8
+# All but: how hard it was packed, sizes stated behind, names in UTF-8.
+_HARMFUL_FLAGS = 0xFFFF & ~(0x0002 | 0x0004 | 0x0008 | 0x0800)
+_STORED, _DEFLATED = _METHODS = 0, 8
+_STATED_ELSEWHERE = 0xFFFFFFFF
 _NEWEST_VERSION = 63  # of the zip format
 
 
@@ -62,15 +64,16 @@ class Container:
             if (
                 signature != b"PK\1\2"
                 or version > _NEWEST_VERSION
-                or flags & ~_HARMLESS_FLAGS
-                or method not in (_STORED, _DEFLATED)
+                or flags & _HARMFUL_FLAGS
+                or method not in _METHODS
                 or disk
+                or _STATED_ELSEWHERE in (packed_size, size, offset)
                 or not name.isascii()
-                or b"\0" in name
-                or 0xFFFFFFFF in (packed_size, size, offset)
             ):
                 return None
-            entries[name.decode("ascii")] = (method, checksum, packed_size, size, offset)
+            entries[name.decode()] = (method, checksum, packed_size, size, offset)
+        if "\0" in "".join(entries):
+            return None
         container = cls(content, entries, start)
         alone = len(entries) == len(container._ends_before) == count
         return container if place == end and alone else None

@@ -256,14 +256,20 @@ class _Plan:
     stored: list[Lookup[Cell, Reading]] = field(default_factory=list)
 
     @cached_property
+    def _pick(self) -> Callable[[list[Cell]], Sequence[Cell]]:
+        """What takes the cells out of a row, in one go."""
+        columns = self.columns
+        return itemgetter(*columns) if len(columns) > 1 else lambda row: [row[column] for column in columns]
+
+    @cached_property
     def addresses(self) -> Lookup[int, list[str]]:
         """The cells in the columns of a row, by its number."""
         return Lookup(_ROWS_KEPT, lambda number: [f"{letters}{number}" for letters in self.letters])
 
-    def cells(self, row: list[Cell]) -> list[Cell]:
+    def cells(self, row: list[Cell]) -> Sequence[Cell]:
         """Return the cells in the columns of a row, that are blank beyond its end."""
         try:
-            return list(map(row.__getitem__, self.columns))
+            return self._pick(row)
         except IndexError:
             return [row[column] if column < len(row) else "" for column in self.columns]
 
@@ -277,7 +283,7 @@ class _Match:
     titled: bool
     _plans: dict[tuple[int, tuple[str, ...]], _Plan] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def form(self) -> Form:
         return self.finder.form
 

@@ -173,8 +173,8 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
     ]
     rows += [row for row in below if row[2]]
     top = rows[0][1] if rows else 1
-    left = min([columns[0] for _, _, columns, *_ in rows], default=1)
-    width = max([columns[-1] for _, _, columns, *_ in rows], default=0) - left + 1
+    left = min([row[2][0] for row in rows], default=1)
+    width = max([row[2][-1] for row in rows], default=0) - left + 1
     spans = _spans(f"{head.before}<sheetData/>{after}", top, left)
     if spans is None or (rows and (rows[-1][1] - top + 1) * width > max_cells):
         return None
