@@ -33,13 +33,16 @@ class Reading(NamedTuple):
 
 
 BLANK_CELL = Reading("blank", None, "", None, "")
+TYPED = Reading("unreadable", None, "", None, "typed")  # a text that is still to be read
 
 
 class _Stored(Lookup[Cell, Reading]):
-    """Readings by the number in a cell. A text says nothing as a number, and is not remembered."""
+    """Readings by the number in a cell. A text says nothing as a number; it is TYPED, and not remembered."""
 
     def __missing__(self, cell: Cell) -> Reading:
-        return BLANK_CELL if isinstance(cell, str) else super().__missing__(cell)
+        if isinstance(cell, str):
+            return TYPED if cell else BLANK_CELL
+        return super().__missing__(cell)
 
 
 @dataclass(eq=False)  # the same object for the same measure, see measure_of

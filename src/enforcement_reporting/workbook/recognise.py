@@ -36,6 +36,7 @@ from enforcement_reporting.workbook.labels import (
 )
 from enforcement_reporting.workbook.measures import (
     BLANK_CELL,
+    TYPED,
     Measure,
     Reading,
     measure_of,
@@ -168,7 +169,7 @@ class _Sheet:
         lines = self.lines
         return [text for row in rows for text in lines[row].texts]
 
-    def dated_in(self, rows: Iterable[int]) -> list[str]:
+    def dated_in(self, rows: Sequence[int]) -> list[str]:
         """Return the texts in some rows that speak of time."""
         lines = self._read(rows)
         return [text for row in rows for text in lines[row].dated]
@@ -859,20 +860,19 @@ class _Table:
         addresses = plan.addresses[grid.top + row + 1]
         if grid.is_plain:
             readings = [stored[cell] for stored, cell in zip(plan.stored, cells, strict=True)]
-            if row < len(grid.texts) and grid.texts[row]:
-                for place, cell in enumerate(cells):
-                    if isinstance(cell, str) and cell:
-                        readings[place] = self._read(cell, plan.measures[place], addresses[place])
         else:
             readings = list(map(self._read, cells, plan.measures, addresses))
         observations = Observations(plan.indicator_ids, readings, addresses)
         submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
         if any(map(_oddity_of, readings)):
-            submission.findings.extend(
-                self._oddity(reading.oddity, address, reading.text, indicator)
-                for reading, address, indicator in zip(readings, addresses, plan.indicators, strict=True)
-                if reading.oddity
-            )
+            for place, (reading, address, indicator) in enumerate(
+                zip(readings, addresses, plan.indicators, strict=True)
+            ):
+                if reading is TYPED:
+                    readings[place] = reading = self._read(cells[place], plan.measures[place], address)
+                if reading.oddity:
+                    oddity = self._oddity(reading.oddity, address, reading.text, indicator)
+                    submission.findings.append(oddity)
         if readings and readings[0].state == "blank" and all(reading.state == "blank" for reading in readings):
             cells_of_first = f"{grid.name}!{addresses[0]}"
             submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))

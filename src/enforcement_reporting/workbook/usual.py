@@ -70,7 +70,7 @@ class UsualSheet(NamedTuple):
 
 # The number of the first of the empty rows right above, or its own; its number; the columns of its cells; the cells;
 # the texts among them; how many are not blank. No class: there are many.
-_Row = tuple[int, int, Sequence[int], Cells, tuple[str, ...], int]
+_Row = tuple[int, int, tuple[int, ...], Cells, tuple[str, ...], int]
 
 
 class _Shape(NamedTuple):
@@ -94,7 +94,7 @@ class _Template(NamedTuple):
     """Rows of figures that differ in their number and their cells, each in one and the same style or missing."""
 
     pattern: re.Pattern[str]
-    columns: range
+    columns: tuple[int, ...]
     styles: tuple[int, ...]
     stated_styles: frozenset[int]
 
@@ -103,15 +103,16 @@ class _Head(NamedTuple):
     """How a sheet begins: its XML to the end of the last of its first rows that hold nothing but texts.
 
     ``take`` picks the cells of all these rows out of the texts; by row: its number, where its cells are among those
-    picked, and where those that are not blank. ``last`` is the number of the last row, be it an empty one.
+    picked, where those that are not blank, and how many these are. ``last`` is the number of the last row, be it an
+    empty one.
     """
 
     xml: str
     before: str
     last: int
-    columns: range = range(0)
+    columns: tuple[int, ...] = ()
     take: Callable[[Texts], Any] = list
-    rows: tuple[tuple[int, slice, slice], ...] = ()
+    rows: tuple[tuple[int, slice, slice, int], ...] = ()
 
 
 def usual_sheets(
@@ -168,8 +169,8 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
         return None
     picked = head.take(texts)
     rows: list[_Row] = [
-        (number, number, head.columns, list(picked[cells]), picked[said], said.stop - said.start)
-        for number, cells, said in head.rows
+        (number, number, head.columns, list(picked[cells]), picked[said], filled)
+        for number, cells, said, filled in head.rows
     ]
     rows += [row for row in below if row[2]]
     top = rows[0][1] if rows else 1
@@ -178,21 +179,23 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
     spans = _spans(f"{head.before}<sheetData/>{after}", top, left)
     if spans is None or (rows and (rows[-1][1] - top + 1) * width > max_cells):
         return None
-    sheet = UsualSheet([], top - 1, left - 1, spans, formats, [], [])
+    lines: list[Cells] = []
+    texts_of_lines: list[tuple[str, ...]] = []
+    filled_in_lines: list[int] = []
     for _, number, columns, cells, said, filled in rows:
-        while len(sheet.rows) < number - top:
-            sheet.rows.append([""] * width)
-            sheet.texts.append(())
-            sheet.filled.append(0)
+        while len(lines) < number - top:
+            lines.append([""] * width)
+            texts_of_lines.append(())
+            filled_in_lines.append(0)
         if len(cells) < width:
             placed: Cells = [""] * width
             for column, cell in zip(columns, cells, strict=True):
                 placed[column - left] = cell
             cells = placed
-        sheet.rows.append(cells)
-        sheet.texts.append(said)
-        sheet.filled.append(filled)
-    return sheet
+        lines.append(cells)
+        texts_of_lines.append(said)
+        filled_in_lines.append(filled)
+    return UsualSheet(lines, top - 1, left - 1, spans, formats, texts_of_lines, filled_in_lines)
 
 
 def _rows_below(
@@ -256,7 +259,7 @@ def _remember(start: _Head, pieces: list[str], begun: list[tuple[_Shape, list[st
     if not rows or len(xml) > LONGEST:
         return
     left = min(shape.columns[0] for shape, _ in rows)
-    columns = range(left, max(shape.columns[-1] for shape, _ in rows) + 1)
+    columns = tuple(range(left, max(shape.columns[-1] for shape, _ in rows) + 1))
     if len(rows) * len(columns) > _LARGEST_HEAD:
         return
     picked: list[int] = []
@@ -267,7 +270,7 @@ def _remember(start: _Head, pieces: list[str], begun: list[tuple[_Shape, list[st
         picked += [in_column.get(column, 0) for column in columns]
         end = len(picked)
         picked += values
-        places.append((shape.number, slice(begin, end), slice(end, len(picked))))
+        places.append((shape.number, slice(begin, end), slice(end, len(picked)), len(values)))
     known = _heads[xml[:_SIGN]]
     if len(known) == _MOST_HEADS:
         known.clear()
@@ -354,8 +357,8 @@ def _learn(xml: str) -> bool:
     if tag is None or tag[2] or len(xml) > _LONGEST_LEARNT:
         return False
     cells = _FIGURE.findall(xml, tag.end())
-    columns = [column_number(letters) for letters, *_ in cells]
-    if not columns or columns != list(range(columns[0], columns[-1] + 1)):
+    columns = tuple([column_number(letters) for letters, *_ in cells])
+    if not columns or columns != tuple(range(columns[0], columns[-1] + 1)):
         return False
     pattern = re.compile(
         r'<row r="([1-9][0-9]{0,6})"'
@@ -369,7 +372,7 @@ def _learn(xml: str) -> bool:
         known.clear()
     stated = [int(number) for _, _, number in cells if number]
     styles = tuple([int(number or 0) for _, _, number in cells])
-    known.append(_Template(pattern, range(columns[0], columns[-1] + 1), styles, frozenset(stated)))
+    known.append(_Template(pattern, columns, styles, frozenset(stated)))
     return True
 
 
