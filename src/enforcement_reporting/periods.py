@@ -706,6 +706,7 @@ def _month_start(year: int, month: int, day: int) -> date:
     return date(months // 12, months % 12 + 1, day)
 
 
+@lru_cache(maxsize=4096)
 def _month_end(year: int, month: int) -> date:
     return _month_start(year, month + 1, 1) - _ONE
 

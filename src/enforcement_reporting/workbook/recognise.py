@@ -162,7 +162,7 @@ class _Sheet:
         self.lines = [
             read_inner_line(grid, row) if row in self._inner else read_line(grid, row) for row in range(len(grid.rows))
         ]
-        self.outer_lines = [self.lines[row] for row in self.outer_rows]
+        self.outer_lines = [self.lines[row] for row in self.outer_rows] if self._inner else self.lines
 
     def texts_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows."""
@@ -514,11 +514,11 @@ class Reader:
         said = list(map(self._said, texts))
         return _Line(
             tuple(texts),
-            tuple(text for item in said for text in item.dated),
-            tuple(unit for item in said for unit in item.money),
-            tuple(unit for item in said for unit in item.units),
-            frozenset().union(*(item.titles for item in said)),
-            tuple(cell for cell in row if isinstance(cell, str) and cell and self._said(as_text(cell)).labels),
+            tuple([text for item in said for text in item.dated]),
+            tuple([unit for item in said for unit in item.money]),
+            tuple([unit for item in said for unit in item.units]),
+            frozenset().union(*[item.titles for item in said]),
+            tuple([cell for cell in row if isinstance(cell, str) and cell and self._said(as_text(cell)).labels]),
             sum(map(len, texts)),
         )
 
@@ -550,7 +550,7 @@ class Reader:
 
     def _titled(self, sheet: _Sheet) -> frozenset[int]:
         """Return the forms whose titles stand on a sheet."""
-        return self._said(sheet.name).titles.union(*[line.titles for line in sheet.outer_lines])
+        return self._said(sheet.name).titles.union(*[line.titles for line in sheet.outer_lines if line.titles])
 
     def _matches(self, sheet: _Sheet, titled: frozenset[int]) -> list[_Match]:
         """Return the forms that a sheet may be."""
@@ -907,12 +907,11 @@ class _Table:
 
     def _holds_figures(self, row: int) -> bool:
         columns = self.match.value_columns
-        cells = (self._cell(row, column) for column in columns)
         if self._is_column_numbers(row):
             return False
         if self.unit_column is None:
-            return any(map(self._is_number, cells))
-        filled = [cell for cell in cells if cell != ""]
+            return any(self._is_number(self._cell(row, column)) for column in columns)
+        filled = [cell for column in columns if (cell := self._cell(row, column)) != ""]
         if not filled:
             return False
         has_number = any(map(self._is_number, filled))

@@ -326,7 +326,7 @@ def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, Number
         return None
     said = []
     blank = numbers.count("null")
-    if blank:
+    if references.count("null") < len(references):
         for place, reference in enumerate(references):
             if reference != "null":
                 cells[place] = text = texts[int(reference) + 1]
