@@ -585,6 +585,14 @@ def speaks_of_time(text: str) -> bool:
     return bool(said.mentions or said.years)
 
 
+def words_of_time(text: str) -> str:
+    """Return a text that says the same about time and nothing else, and nothing at all where there is nothing said."""
+    words = _NO_WORD_OF_TIME.sub("□", _one_width(text[:_LONGEST_TEXT]))
+    if not speaks_of_time(words):
+        return ""
+    return words if len(words) <= _LONGEST_TEXT else text
+
+
 @lru_cache(maxsize=4096)
 def _said(text: str) -> _Said:
     """Return what a text says about time."""

@@ -40,8 +40,8 @@ class _Stored(Lookup[Cell, Reading]):
     """Readings by the number in a cell. A text says nothing as a number; it is TYPED, and not remembered."""
 
     def __missing__(self, cell: Cell) -> Reading:
-        if isinstance(cell, str):
-            return TYPED if cell else BLANK_CELL
+        if isinstance(cell, str) and cell:
+            return TYPED
         return super().__missing__(cell)
 
 
@@ -90,7 +90,8 @@ def read_number(number: float, measure: Measure, shown_as: NumberFormat | None =
 
 
 def _read_stored(number: Cell, measure: Measure) -> Reading:
-    assert isinstance(number, float)
+    if not isinstance(number, float):
+        return BLANK_CELL
     if measure.written_in or not _SMALL < number < _LARGE:
         text = as_text(number)
         return _reading(text, parse_stored(text, measure.unit_of_measure, measure.written_in), measure)

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import NamedTuple, overload
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
-from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recognition, speaks_of_time
+from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recognition, speaks_of_time, words_of_time
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 from enforcement_reporting.workbook.addresses import column_letters
 from enforcement_reporting.workbook.cells import Cell, State, parse_text, power_of_ten
@@ -144,6 +144,7 @@ class _Line(NamedTuple):
     length: int = 0
 
 
+_look_up: Callable[[Lookup[Cell, Reading], Cell], Reading] = getitem
 _oddity_of: Callable[[Reading], str] = itemgetter(Reading._fields.index("oddity"))
 _SILENT = _Line(())
 
@@ -195,10 +196,14 @@ class _Sheet:
 
 @dataclass
 class _Workbook:
-    """What is known of the whole workbook: the texts on all its sheets, and those of them that speak of time."""
+    """What is known of the whole workbook.
+
+    Its name and what that says of time, what the rows at the top and at the end of all sheets say, and the texts there
+    that speak of time.
+    """
 
     file_name: str
-    is_named_by_time: bool
+    time_in_name: str
     lines: list[_Line] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
 
@@ -394,7 +399,7 @@ class Reader:
         if opened.has_macros:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
-        workbook = _Workbook(file_name, speaks_of_time(file_name))
+        workbook = _Workbook(file_name, words_of_time(file_name))
         sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
         for sheet in sheets:
             workbook.lines += [*sheet.outer_lines, self._said(sheet.name)]
@@ -619,7 +624,7 @@ class Reader:
         # What says nothing of time has no bearing on it, but in a list a period may have any name.
         is_list = form.calendar.kind is CalendarKind.LIST
         said_in = sheet.texts_in if is_list else sheet.dated_in
-        file_name = (workbook.file_name,) if is_list or workbook.is_named_by_time else ()
+        file_name = (workbook.file_name if is_list else workbook.time_in_name,)
         number = self._calendar_number[form.form_id]
         recognition = self._recognised(
             number,
@@ -859,19 +864,17 @@ class _Table:
         cells = plan.cells(grid.rows[row] if row < len(grid.rows) else [])
         addresses = plan.addresses[grid.top + row + 1]
         if grid.is_plain:
-            readings = [stored[cell] for stored, cell in zip(plan.stored, cells, strict=True)]
+            readings = list(map(_look_up, plan.stored, cells))
         else:
             readings = list(map(self._read, cells, plan.measures, addresses))
         observations = Observations(plan.indicator_ids, readings, addresses)
         submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
         if any(map(_oddity_of, readings)):
-            for place, (reading, address, indicator) in enumerate(
-                zip(readings, addresses, plan.indicators, strict=True)
-            ):
+            for place, reading in enumerate(readings):
                 if reading is TYPED:
-                    readings[place] = reading = self._read(cells[place], plan.measures[place], address)
+                    readings[place] = reading = self._read(cells[place], plan.measures[place], addresses[place])
                 if reading.oddity:
-                    oddity = self._oddity(reading.oddity, address, reading.text, indicator)
+                    oddity = self._oddity(reading.oddity, addresses[place], reading.text, plan.indicators[place])
                     submission.findings.append(oddity)
         if readings and readings[0].state == "blank" and all(reading.state == "blank" for reading in readings):
             cells_of_first = f"{grid.name}!{addresses[0]}"
