@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -38,13 +38,14 @@ _CELL = re.compile(
 )
 _KINDS = {"": "n", "n": "n", "s": "s", "str": "str"}
 _NUMBERS = re.compile(r"(?:-?[0-9]{1,20}(?:\.[0-9]{1,20})?+(?:[eE][+-]?[0-9]{1,2})?+ )*+")
-# A row of figures is short, and few of a sheet are unlike one another.
-_LONGEST_LEARNT, _MOST_LEARNT, _MOST_ALIKE = 8_192, 4, 4
+# A row of figures is short, and few in a workbook are unlike one another; to learn one takes as long as to read fifty.
+_LONGEST_LEARNT, _MOST_LEARNT, _MOST_ALIKE = 8_192, 16, 4
 _FIGURE = re.compile(
     r"<c r=\"([A-Z]{1,3})[0-9]{1,7}\"((?: s=\"(0|[1-9][0-9]{0,4})\")?+)(?: t=\"s\")?+(?:/>|><v>[^<]*+</v></c>)"
 )
 _REFERENCE = "0|[1-9][0-9]{0,6}"
 _IN_CELL = rf"(?:><v>([-+.0-9eE]++)</v></c>| t=\"s\"><v>({_REFERENCE})</v></c>|/>)"
+# How a sheet begins is looked for among those that have as many of their first characters in common.
 _SIGN, _MOST_HEADS, _LARGEST_HEAD = 600, 32, 4_000
 _from_json = json.JSONDecoder().raw_decode
 _MARKUP = re.compile(r"[<&\r]")
@@ -126,8 +127,9 @@ def usual_sheets(
         if texts is None:
             return None
         found = []
+        lessons = iter(range(_MOST_LEARNT))
         for xml in sheets:
-            sheet = _sheet(xml.decode(), texts, styles, max_cells)
+            sheet = _sheet(xml.decode(), texts, styles, max_cells, lessons)
             if sheet is None:
                 return None
             max_cells -= len(sheet.rows) * len(sheet.rows[0]) if sheet.rows else 0
@@ -152,7 +154,7 @@ def _texts(xml: str) -> Texts | None:
     return ["", *between[::2]]
 
 
-def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet | None:
+def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int, lessons: Iterator[int]) -> UsualSheet | None:
     head = _head(xml)
     if head is None:
         return None
@@ -164,7 +166,7 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
     if not ended:
         return None
     formats: dict[str, NumberFormat] = {}
-    below = _rows_below(head, data.split("</row>"), texts, styles, formats)
+    below = _rows_below(head, data.split("</row>"), texts, styles, formats, lessons)
     if below is None:
         return None
     picked = head.take(texts)
@@ -199,7 +201,12 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int) -> UsualSheet
 
 
 def _rows_below(
-    head: _Head, pieces: list[str], texts: Texts, styles: Styles, formats: dict[str, NumberFormat]
+    head: _Head,
+    pieces: list[str],
+    texts: Texts,
+    styles: Styles,
+    formats: dict[str, NumberFormat],
+    lessons: Iterator[int],
 ) -> list[_Row] | None:
     """Return the rows below a head, the empty ones too, and add what their numbers are shown as.
 
@@ -208,7 +215,7 @@ def _rows_below(
     *pieces, end = pieces
     rows: list[_Row] = []
     begun: list[tuple[_Shape, list[str]]] = []
-    may_learn, last = _MOST_LEARNT, head.last
+    last = head.last
     for piece in pieces:
         row = _templated(piece, texts, styles, formats)
         if row is None:
@@ -224,7 +231,7 @@ def _rows_below(
             if shape.kind != "s":
                 if styles.shown:
                     formats |= _shown(shape, styles)
-                may_learn -= may_learn and _learn(piece)
+                _learn(piece, lessons)
             elif len(begun) == len(rows):
                 begun.append((shape, values))
         if row[0] <= last:
@@ -351,29 +358,28 @@ def _tag(xml: str) -> str:
     return xml[len('<row r="') : xml.find(">")].lstrip("0123456789")
 
 
-def _learn(xml: str) -> bool:
-    """Make a template of a row of figures; return whether there is one."""
+def _learn(xml: str, lessons: Iterator[int]) -> None:
+    """Make a template of a row of figures, where it is one that can be and there are lessons left."""
     tag = _ROW.match(xml)
     if tag is None or tag[2] or len(xml) > _LONGEST_LEARNT:
-        return False
+        return
     cells = _FIGURE.findall(xml, tag.end())
     columns = tuple([column_number(letters) for letters, *_ in cells])
-    if not columns or columns != tuple(range(columns[0], columns[-1] + 1)):
-        return False
+    if not columns or columns != tuple(range(columns[0], columns[-1] + 1)) or next(lessons, None) is None:
+        return
     pattern = re.compile(
         r'<row r="([1-9][0-9]{0,6})"'
         + re.escape(xml[tag.end(1) + 1 : tag.end()])
         + "".join([rf'(?:<c r="{letters}\1"{style}{_IN_CELL})?+' for letters, style, _ in cells])
     )
     if not pattern.fullmatch(xml):
-        return False
+        return
     known = _templates[_tag(xml)]
     if len(known) == _MOST_ALIKE:
         known.clear()
     stated = [int(number) for _, _, number in cells if number]
     styles = tuple([int(number or 0) for _, _, number in cells])
     known.append(_Template(pattern, columns, styles, frozenset(stated)))
-    return True
 
 
 @remembered(512)
