@@ -4,7 +4,8 @@
 """
 
 from enforcement_reporting.workbook.grid import Grid, UnreadableWorkbook, read_grids
-from enforcement_reporting.workbook.recognise import Observation, Observations, Reader, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.recognise import Reader
+from enforcement_reporting.workbook.submission import Observation, Observations, ReadSubmission, ReadWorkbook
 
 __all__ = [
     "Grid",

@@ -1,8 +1,10 @@
 """Sheets written the way spreadsheet software usually writes them, read straight from their XML.
 
-A row is taken apart into what is the same on every copy of a form (its addresses, kinds and styles) and its values;
-the first is worked out once and remembered. The grammar is strict and small: whatever is not as usual, or not surely
-read here as by the general reader, is answered with None and is for that one to read or to refuse.
+What is the same on every copy of a form is worked out once and remembered: how a sheet begins, as far as it holds
+nothing but texts, and how a row of figures is written, as a regular expression that takes its values out of the next
+row in one match. Any other row is taken apart into its addresses, kinds and styles, that come again, and its values.
+The grammar is strict and small: whatever is not as usual, or not surely read here as by the general reader, is answered
+with None and is for that one to read or to refuse.
 """
 
 from __future__ import annotations
