@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
 
 _END = struct.Struct("<4s4H2LH")
 _LISTED = struct.Struct("<4s2xBxHH4xLLLHHHH6xL")
@@ -20,13 +19,7 @@ _STATED_ELSEWHERE = 0xFFFFFFFF
 _NEWEST_VERSION = 63  # of the zip format
 
 
-class Packed(NamedTuple):
-    """A part as it lies in the zip."""
-
-    method: int
-    checksum: int
-    size: int
-    data: bytes
+Packed = tuple[int, int, int, bytes]  # a part as it lies in the zip: method, checksum, size, packed data
 
 
 class Container:
@@ -90,20 +83,18 @@ class Container:
             return None
         if begin + packed_size > ends_before:
             return None
-        return Packed(method, checksum, size, self._content[begin : begin + packed_size])
+        return method, checksum, size, self._content[begin : begin + packed_size]
 
     def read(self, name: str, room: int) -> bytes | None:
         """Return a part, never more than one byte beyond ``room``; None where it is not what the directory says."""
         packed = self.packed(name)
         if packed is None:
             return None
-        if packed.method == _STORED:
-            data: bytes | None = packed.data[: room + 1]
-        else:
-            data = _inflated(packed.data, min(packed.size, room))
+        method, checksum, size, stored = packed
+        data = stored[: room + 1] if method == _STORED else _inflated(stored, min(size, room))
         if data is None or room < len(data):
             return data
-        return data if len(data) == packed.size and zlib.crc32(data) == packed.checksum else None
+        return data if len(data) == size and zlib.crc32(data) == checksum else None
 
 
 def _inflated(packed: bytes, room: int) -> bytes | None:

@@ -183,7 +183,7 @@ class _Parts:
         """Return what was made of another zip with the same structure, or None where there was none."""
         if self._container:
             for structure, outline in _outlines.get(tuple(self._container.names), ()):
-                if all(self._container.packed(name) == packed for name, packed in structure.items()):
+                if [*map(self._container.packed, structure)] == [*structure.values()]:
                     self.room -= outline.room
                     return outline
         return None
@@ -195,7 +195,7 @@ class _Parts:
         structure = {name: self._container.packed(name) for name in self._structure}
         sizes = [
             *map(len, self._names),
-            *(max(packed.size, len(packed.data)) for packed in structure.values() if packed),
+            *(max(packed[2], len(packed[3])) for packed in structure.values() if packed),
         ]
         if None not in structure.values() and sum(sizes) <= LONGEST:
             known = _outlines[tuple(self._container.names)]
