@@ -118,9 +118,10 @@ create table intake.unchecked (  -- the submissions that wait for a check; empti
 
 create table quality.findings (
     finding_id text not null, origin text not null,
-    check (origin in ('reading', 'form', 'across_forms', 'across_periods')),
-    scope text not null check (scope in ('file', 'sheet', 'submission')),
-    file_id bigint not null, submission_id text, authority_id text, form_id text, unit_id text, period_id text,
+    check (origin in ('reading', 'form', 'across_forms', 'across_periods', 'timeliness')),
+    scope text not null check (scope in ('file', 'sheet', 'submission', 'obligation')),
+    file_id bigint check (file_id is not null or scope = 'obligation'),  -- a report that never came is in no file
+    submission_id text, authority_id text, form_id text, unit_id text, period_id text,
     rule_id text not null, rule_kind text not null,
     severity text not null check (severity in ('error', 'question', 'notice')),
     cells text not null, sheet text not null, stated text not null, expected text not null, message text not null
