@@ -1,10 +1,13 @@
 """The catalog: what is reported, by whom and when, read from YAML and checked before anything runs on it.
 
     catalog/landing.yaml                     where submissions arrive, and under which policy
+    catalog/mail/*.j2                        what a mail to a unit looks like
     catalog/<authority>/authority.yaml       the authority and the tree of its units
-    catalog/<authority>/forms/<form>.yaml    a form with its calendar and indicators
+    catalog/<authority>/forms/<form>.yaml    a form with its calendar, its deadlines and its indicators
     catalog/<authority>/metrics.yaml         rates, shares, per-capita figures
     catalog/<authority>/scoreboards.yaml     what is ranked, and how points are given
+    catalog/<authority>/notices.yaml         when units are written to, and by whom
+    catalog/<authority>/mail/*.j2            templates of its own, in the place of those of the same name
 
 Ids that stand alone in the warehouse are unique over the whole catalog: units, forms, metrics, scoreboards. An
 indicator is known there as ``form.indicator``; inside its form the short name is enough.
@@ -15,11 +18,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -35,8 +39,9 @@ from pydantic import (
     model_validator,
 )
 
-from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR, Calendar, CalendarKind, ListedPeriod
+from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR, Calendar, CalendarKind, ListedPeriod, Period
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
+from enforcement_reporting.workdays import day_of_month_after, is_working_day, nth_working_day_after
 
 
 def _no_separator(name: str) -> str:
@@ -49,6 +54,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$"), AfterV
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")]
 PeriodId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,62}$")]
 Whole = Annotated[int, Strict()]
+# Quoted in YAML: 17:30 without quotation marks is a number there, 1050.
+HourOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 YesNo = Annotated[bool, Strict()]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 MeasureKind = Literal["flow", "stock", "rate", "rank", "points"]
@@ -65,6 +72,10 @@ FIXED_COLUMNS = frozenset(
         *("previous_period_name", "year_ago_period_name"),
     }
 )
+
+
+# Where the templates of mails stand, in the catalog and in an authority's own part of it.
+MAIL, MAIL_TEMPLATES = "mail", ("subject.txt.j2", "body.txt.j2", "body.html.j2")
 
 
 class CatalogError(ValueError):
@@ -135,6 +146,21 @@ class Authority(Model):
     name: Text
     units: Unit
     groupings: tuple[Grouping, ...] = ()
+    time_zone: Text = "Asia/Shanghai"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("expected a time zone such as Asia/Shanghai") from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone that its deadlines are meant in."""
+        return ZoneInfo(self.time_zone)
 
     @model_validator(mode="after")
     def _groups_of_known_units(self) -> Self:
@@ -296,11 +322,61 @@ class TotalRow(Model):
     states: Id
 
 
+class Deadline(Model):
+    """Until when a form is due, counted from the last day of its period; exactly one way of counting is declared.
+
+    ``working_day``: the n-th working day after it, 0 for the day itself or the working day next after it; ``day``: that
+    day of a later month (``months_later``), the last one where a month is shorter; ``days_after``: so many days later;
+    ``dates``: a day for each period by itself, and no deadline for those not named. ``postponed`` moves a day that is
+    no working day to the next that is. ``unit_kinds`` says whom it is for: without, all kinds no other deadline names.
+    So a city has counties report to it by one day, and reports itself by a later one.
+    """
+
+    unit_kinds: tuple[Text, ...] = ()
+    working_day: Whole | None = Field(default=None, ge=0, le=60)
+    day: Whole | None = Field(default=None, ge=1, le=31)
+    months_later: Whole = Field(default=1, ge=0, le=12)
+    days_after: Whole | None = Field(default=None, ge=0, le=365)
+    dates: dict[PeriodId, date] = {}
+    postponed: YesNo = False
+    at: HourOfDay
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [self.working_day is not None, self.day is not None, self.days_after is not None, bool(self.dates)]
+        if sum(ways) != 1:
+            raise ValueError("expected exactly one of working_day, day, days_after and dates")
+        if "months_later" in self.model_fields_set and self.day is None:
+            raise ValueError("months_later: expected only beside day")
+        return self
+
+    def due_on(self, period: Period) -> date | None:
+        """Return the day on which a period is due, None where it has no deadline."""
+        if self.working_day is not None:
+            return nth_working_day_after(period.ends_on, self.working_day)
+        if self.day is not None:
+            day = day_of_month_after(period.ends_on, self.months_later, self.day)
+        elif self.days_after is not None:
+            day = period.ends_on + timedelta(self.days_after)
+        elif (declared := self.dates.get(period.period_id)) is not None:
+            day = declared
+        else:
+            return None
+        return nth_working_day_after(day, 1) if self.postponed and not is_working_day(day) else day
+
+    def due_at(self, day: date, zone: ZoneInfo) -> datetime:
+        """Return the instant up to which a report of that day is on time."""
+        return datetime.combine(day, time.fromisoformat(self.at), zone)
+
+
 class Form(Model):
     """A form: how it is recognised, which periods it knows, and its indicators.
 
     Either ``unit_labels`` names the header of the column in which units stand, one row each, or the sheet carries a
     single unit, named in a line such as 填报单位：….
+
+    What is declared to be due is owed, period by period, from ``owed_from`` on and until ``owed_to``: of every period
+    that ends on one of these days. Nobody is reminded of a form without deadlines.
     """
 
     form_id: Id
@@ -312,6 +388,9 @@ class Form(Model):
     figures: Figures
     unit_labels: tuple[Text, ...] = ()
     reported_by: tuple[Text, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    owed_from: date | None = None
+    owed_to: date | None = None
     total_row: TotalRow | None = None
     ignored_labels: tuple[Text, ...] = ("序号", "备注")
     not_applicable_marks: tuple[Text, ...] = ("—", "——", "-", "/", "不适用")
@@ -327,6 +406,11 @@ class Form(Model):
             "label",
             [(" / ".join(path), joined(split_unit(step, units)[0] for step in path), owner) for path, owner in labels],
         )
+        if bool(self.deadlines) != (self.owed_from is not None):
+            raise ValueError("deadlines and owed_from: expected both or neither")
+        if self.owed_to and (self.owed_from is None or self.owed_to < self.owed_from):
+            raise ValueError("owed_to: expected a day not before owed_from")
+        _refuse_repeats("deadlines.unit_kinds", [kind for item in self.deadlines for kind in item.unit_kinds or ["*"]])
         if self.total_row and not self.unit_labels:
             raise ValueError("total_row needs unit_labels: a sheet of one unit has no total row")
         by_id = {item.indicator_id: item for item in self.indicators}
@@ -343,6 +427,12 @@ class Form(Model):
                         f"{item.indicator_id}: counterpart: expected one of the two cumulative and the other single"
                     )
         return self
+
+    def deadline_of(self, unit_kind: str) -> Deadline | None:
+        """Return the deadline of units of a kind."""
+        general = [item for item in self.deadlines if not item.unit_kinds]
+        named = [item for item in self.deadlines if unit_kind in item.unit_kinds]
+        return next(iter([*named, *general]), None)
 
     def figures_of(self, indicator: Indicator) -> Figures:
         """Return whether an indicator's flow is stated as cumulative or for the period alone."""
@@ -489,6 +579,43 @@ class Scoreboards(Model):
     scoreboards: tuple[Scoreboard, ...]
 
 
+class Sender(Model):
+    """Who writes to the units, and whom they may ask."""
+
+    name: Text
+    address: Annotated[str, StringConstraints(pattern=r"^[^@\s<>\",;:]+@[^@\s<>\",;:]+$")]
+    ask: Text
+    how_to_send: Text
+
+
+class NoticePolicy(Model):
+    """When units are written to: the file notices.yaml.
+
+    Days are working days. A unit gets one mail a day, from ``daily_at`` on, and beside it at once what is ``urgent``;
+    nothing goes out on other days or outside ``working_hours``. A missed deadline is repeated every
+    ``repeat_every_days``, ``repeat_at_most`` times; from ``escalate_after_days`` on the unit's superior is told. What
+    became due or was received more than ``looking_back_days`` (calendar days) ago is nobody's news any more.
+    """
+
+    sender: Sender
+    daily_at: HourOfDay
+    working_hours: tuple[HourOfDay, HourOfDay]
+    remind_days_before: Whole | None = Field(default=1, ge=0, le=30)
+    repeat_every_days: Whole = Field(default=2, ge=1, le=60)
+    repeat_at_most: Whole = Field(default=3, ge=0, le=30)
+    escalate_after_days: Whole | None = Field(default=3, ge=0, le=90)
+    looking_back_days: Whole = Field(default=30, ge=1, le=366)
+    urgent: tuple[Literal["returned", "questioned", "accepted", "refused"], ...] = ("returned",)
+    missing_reports_a_year: Whole | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _within_hours(self) -> Self:
+        opens, closes = self.working_hours
+        if not opens <= self.daily_at < closes:
+            raise ValueError("daily_at: expected an hour within working_hours, which begin before they end")
+        return self
+
+
 class Catalog(Model):
     """Everything that was declared, checked against itself."""
 
@@ -497,12 +624,13 @@ class Catalog(Model):
     metrics: tuple[Metric, ...]
     scoreboards: tuple[Scoreboard, ...]
     landing: Landing
+    notices: dict[Id, NoticePolicy] = {}
 
     @cached_property
     def sha256(self) -> str:
         """Return a digest of what reaches the warehouse: it does not change with a comment or a landing place."""
         years = f"{FIRST_YEAR} {LAST_YEAR} "
-        return hashlib.sha256((years + self.model_dump_json(exclude={"landing"})).encode()).hexdigest()
+        return hashlib.sha256((years + self.model_dump_json(exclude={"landing", "notices"})).encode()).hexdigest()
 
     @cached_property
     def form_by_id(self) -> dict[str, Form]:
@@ -548,6 +676,7 @@ def load_catalog(definitions: Path) -> Catalog:
     forms: list[Form] = []
     metrics: list[Metric] = []
     scoreboards: list[Scoreboard] = []
+    notices: dict[str, NoticePolicy] = {}
     origin: dict[tuple[str, str], Path] = {}
 
     def declare(kind: str, name: str, path: Path) -> None:
@@ -555,11 +684,17 @@ def load_catalog(definitions: Path) -> Catalog:
             raise CatalogError(f"{path}: {kind} {name} is declared in {other} already")
         origin[kind, name] = path
 
-    refuse_strays(root, ["landing.yaml"], folders="<authority>")
+    refuse_strays(root, ["landing.yaml"], folders=["<authority>"])
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        refuse_strays(folder, ["authority.yaml", "metrics.yaml", "scoreboards.yaml"], folders="forms")
+        if folder.name == MAIL:
+            refuse_strays(folder, MAIL_TEMPLATES)
+            continue
+        known = ["authority.yaml", "metrics.yaml", "scoreboards.yaml", "notices.yaml"]
+        refuse_strays(folder, known, folders=["forms", MAIL])
         if (folder / "forms").is_dir():
             refuse_strays(folder / "forms", None)
+        if (folder / MAIL).is_dir():
+            refuse_strays(folder / MAIL, MAIL_TEMPLATES)
         authority = read_definition(folder / "authority.yaml", Authority)
         authorities.append(authority)
         declare("authority_id", authority.authority_id, folder / "authority.yaml")
@@ -582,6 +717,8 @@ def load_catalog(definitions: Path) -> Catalog:
             for scoreboard in read_definition(path, Scoreboards).scoreboards:
                 declare("scoreboard_id", scoreboard.scoreboard_id, path)
                 scoreboards.append(scoreboard)
+        if (path := folder / "notices.yaml").exists():
+            notices[authority.authority_id] = read_definition(path, NoticePolicy)
     if not authorities:
         raise CatalogError(f"{root}: expected one folder per authority, found none")
     catalog = Catalog(
@@ -589,6 +726,7 @@ def load_catalog(definitions: Path) -> Catalog:
         forms=tuple(forms),
         metrics=tuple(metrics),
         scoreboards=tuple(scoreboards),
+        notices=notices,
         landing=read_definition(root / "landing.yaml", Landing),
     )
     _check_references(catalog, origin)
@@ -634,21 +772,20 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return mapping
 
 
-def refuse_strays(folder: Path, names: Collection[str] | None, folders: str = "") -> None:
+def refuse_strays(folder: Path, names: Collection[str] | None, folders: Collection[str] = ()) -> None:
     """Raise CatalogError where a folder holds a file or folder that nothing reads; hidden ones are passed over.
 
-    ``names`` are the files expected there, None any that ends in .yaml; ``folders`` says which folders are: ``forms``
-    one of this name, ``<…>`` any.
+    ``names`` are the files expected there, None any that ends in .yaml; ``folders`` the folders, ``<…>`` for any name.
     """
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_dir() and path.suffix not in (".yaml", ".yml"):
-            known = folders.startswith("<") or path.name == folders
+            known = any(name.startswith("<") or path.name == name for name in folders)
         else:
             known = path.suffix == ".yaml" if names is None else path.name in names
         if not known:
-            expected = [*(sorted(names) if names is not None else ["*.yaml"]), *([f"{folders}/"] if folders else [])]
+            expected = [*(sorted(names) if names is not None else ["*.yaml"]), *(f"{name}/" for name in folders)]
             raise CatalogError(f"{path}: not read by anything: expected {', '.join(expected)}")
 
 
@@ -668,6 +805,7 @@ def _check_references(catalog: Catalog, origin: dict[tuple[str, str], Path]) -> 
         if form.total_row and form.total_row.states not in groups:
             raise CatalogError(f"{path}: total_row.states: expected one of the groups {sorted(groups)}")
         _check_holders(catalog, form, path)
+        _check_deadlines(catalog, form, path)
     for metric in catalog.metrics:
         path = origin["metric_id", metric.metric_id]
         _known_form(catalog, metric.form, path, metric.metric_id)
@@ -714,6 +852,19 @@ def _check_holders(catalog: Catalog, form: Form, path: Path) -> None:
             raise CatalogError(
                 f"{path}: {unit.unit_id} lies within {holder.unit_id}, which is not in force all the time it is"
             )
+
+
+def _check_deadlines(catalog: Catalog, form: Form, path: Path) -> None:
+    """Refuse deadlines for nobody, and a unit that owes a form until no one knows when."""
+    kinds = {unit.kind for unit in catalog.expected_units(form)}
+    if unknown := sorted({kind for item in form.deadlines for kind in item.unit_kinds} - kinds):
+        raise CatalogError(f"{path}: deadlines.unit_kinds: no unit of kind {unknown[0]!r} owes this form")
+    if form.deadlines and (without := sorted(kind for kind in kinds if form.deadline_of(kind) is None)):
+        raise CatalogError(f"{path}: deadlines: expected one for units of kind {without[0]!r} too")
+    periods = {period.period_id for period in form.calendar.calendar().periods()}
+    named = {period_id for item in form.deadlines for period_id in item.dates}
+    if unknown := sorted(named - periods):
+        raise CatalogError(f"{path}: deadlines.dates: {unknown[0]!r} is no period of this form's calendar")
 
 
 def _known_form(catalog: Catalog, form_id: str, path: Path, key: str) -> Form:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from psycopg import sql
 from enforcement_reporting.catalog import Catalog, Unit, resolve
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
+from enforcement_reporting.workdays import days_counted
 
 FileOutcome = Literal["taken_in", "duplicate", "unreadable"]
 
@@ -322,8 +323,8 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     """Yield (table, columns, rows) of everything in the schema ``catalog`` that the YAML declares."""
     yield (
         "authorities",
-        ("authority_id", "authority_name"),
-        [(authority.authority_id, authority.name) for authority in catalog.authorities],
+        ("authority_id", "authority_name", "time_zone"),
+        [(authority.authority_id, authority.name, authority.time_zone) for authority in catalog.authorities],
     )
     units, closure = _unit_rows(catalog)
     yield (
@@ -380,6 +381,8 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
             for period in form.calendar.calendar().periods()
         ],
     )
+    yield "days", ("day", "is_working", "working_days"), list(days_counted())
+    yield "deadlines", ("form_id", "period_id", "unit_kind", "due_at", "due_on"), list(_deadline_rows(catalog))
     yield (
         "indicators",
         (
@@ -498,6 +501,24 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
             if unit.unit_id not in board.excluded_units and (not board.unit_kinds or unit.kind in board.unit_kinds)
         ],
     )
+
+
+def _deadline_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
+    """Yield until when each kind of unit owes each period of a form; summaries are not reported, and not owed."""
+    for form in catalog.forms:
+        zone = catalog.authority_by_id[form.authority_id].zone
+        owed = [
+            period
+            for period in (form.calendar.calendar().periods() if form.owed_from else ())
+            if period.reported_as == period.period_id
+            and form.owed_from is not None
+            and form.owed_from <= period.ends_on <= (form.owed_to or date.max)
+        ]
+        for kind in dict.fromkeys(unit.kind for unit in catalog.expected_units(form)):
+            deadline = form.deadline_of(kind)
+            for period in owed:
+                if deadline and (day := deadline.due_on(period)) is not None:
+                    yield form.form_id, period.period_id, kind, deadline.due_at(day, zone), day
 
 
 def _unit_rows(catalog: Catalog) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

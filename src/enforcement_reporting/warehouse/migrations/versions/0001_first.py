@@ -17,7 +17,7 @@ create schema if not exists marts;
 -- catalog: what the YAML declares; replaced as a whole when the YAML changes --------------------------------------
 
 create table catalog.authorities (
-    authority_id text primary key, authority_name text not null
+    authority_id text primary key, authority_name text not null, time_zone text not null
 );
 create table catalog.units (
     unit_id text primary key, authority_id text not null, unit_name text not null, unit_kind text not null,

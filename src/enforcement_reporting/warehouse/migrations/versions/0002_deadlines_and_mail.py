@@ -34,6 +34,116 @@ create table deadlines.extensions (  -- append-only: a later one replaces an ear
 );
 create index extensions_by_period on deadlines.extensions (form_id, period_id);
 
+create table deadlines.chases (  -- when it was looked who owes what, one row an authority each time
+    chase_id bigint generated always as identity primary key,
+    authority_id text not null, as_at timestamptz not null, missing integer not null, late integer not null,
+    notices integer not null, mails integer not null
+);
+create index chases_by_instant on deadlines.chases (authority_id, as_at);
+
+-- What was owed with a declared deadline from due_from up to due_to, and how it stood at an instant: by what had been
+-- received and granted by then, and by the verdicts as they are known now. A report sent in and returned is a report:
+-- whether it came in time is one thing, when it was accepted another. A nil report is a report; published material,
+-- taken in as it was printed, is not.
+create function deadlines.obligations_as_of(as_at timestamptz, due_from timestamptz, due_to timestamptz)
+returns table (
+    authority_id text, unit_id text, form_id text, period_id text,
+    due_at timestamptz,           -- with any extension
+    due_on date, declared_due_at timestamptz, is_extended boolean, extension_reason text, granted_by text,
+    first_received_at timestamptz, accepted_at timestamptz, submissions integer,
+    latest_submission_id text, latest_outcome text,
+    status text,                  -- not_due, extended, missing, on_time, late
+    working_days_late integer,    -- at least 1 once it is late; of what is missing, up to as_at
+    has_ever_reported boolean     -- the unit this form, in whatever period
+)
+language sql stable parallel safe
+as $$
+    with owed as (
+        select
+            f.authority_id, a.time_zone, u.unit_id, d.form_id, d.period_id, d.due_at as declared_due_at,
+            d.due_on as declared_due_on
+        from catalog.deadlines d
+        join catalog.forms f on f.form_id = d.form_id
+        join catalog.authorities a on a.authority_id = f.authority_id
+        join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
+        join catalog.form_units o on o.form_id = d.form_id
+        join catalog.units u on u.unit_id = o.unit_id and u.unit_kind = d.unit_kind
+        where d.due_at >= obligations_as_of.due_from and d.due_at < obligations_as_of.due_to
+            and coalesce(u.valid_from <= p.ends_on, true) and coalesce(u.valid_to >= p.starts_on, true)
+    ),
+
+    granted as (  -- whatever was granted last counts, be it to one unit or to all
+        select distinct on (e.form_id, e.period_id, u.unit_id)
+            e.form_id, e.period_id, u.unit_id, e.until, e.reason, e.granted_by
+        from deadlines.extensions e
+        join catalog.form_units u on u.form_id = e.form_id and u.unit_id = coalesce(e.unit_id, u.unit_id)
+        where e.granted_at <= obligations_as_of.as_at
+        order by e.form_id, e.period_id, u.unit_id, e.granted_at desc, e.extension_id desc
+    ),
+
+    received as (
+        select
+            s.form_id, s.period_id, s.unit_id, min(s.received_at) as first_received_at,
+            min(v.accepted_from) filter (
+                where v.outcome <> 'returned' and v.accepted_from <= obligations_as_of.as_at
+            ) as accepted_at,
+            count(*)::integer as submissions,
+            (array_agg(s.submission_id order by s.received_at desc, s.file_sha256 desc, s.submission_id desc))[1]
+                as latest_submission_id,
+            (array_agg(v.outcome order by s.received_at desc, s.file_sha256 desc, s.submission_id desc))[1]
+                as latest_outcome
+        from intake.submissions s
+        join (select distinct o.form_id, o.period_id from owed o) asked
+            on asked.form_id = s.form_id and asked.period_id = s.period_id
+        left join quality.verdicts v on v.unit_id = s.unit_id and v.submission_id = s.submission_id
+        where s.row_role = 'unit' and s.policy = 'collect' and s.received_at <= obligations_as_of.as_at
+        group by s.form_id, s.period_id, s.unit_id
+    ),
+
+    known as (
+        select
+            o.*, coalesce(g.until, o.declared_due_at) as due_at,
+            coalesce((g.until at time zone o.time_zone)::date, o.declared_due_on) as due_on,
+            g.until is not null as is_extended, g.reason, g.granted_by,
+            r.first_received_at, r.accepted_at, coalesce(r.submissions, 0) as submissions, r.latest_submission_id,
+            r.latest_outcome,
+            (coalesce(r.first_received_at, obligations_as_of.as_at) at time zone o.time_zone)::date as seen_on
+        from owed o
+        left join granted g on g.form_id = o.form_id and g.period_id = o.period_id and g.unit_id = o.unit_id
+        left join received r on r.form_id = o.form_id and r.period_id = o.period_id and r.unit_id = o.unit_id
+    ),
+
+    judged as (
+        select
+            k.*,
+            case
+                when k.first_received_at <= k.due_at then 'on_time'
+                when k.first_received_at > k.due_at then 'late'
+                when obligations_as_of.as_at > k.due_at then 'missing'
+                when k.is_extended and obligations_as_of.as_at > k.declared_due_at then 'extended'
+                else 'not_due'
+            end as status
+        from known k
+    )
+
+    select
+        j.authority_id, j.unit_id, j.form_id, j.period_id, j.due_at, j.due_on, j.declared_due_at, j.is_extended,
+        j.reason, j.granted_by, j.first_received_at, j.accepted_at, j.submissions, j.latest_submission_id,
+        j.latest_outcome, j.status,
+        case
+            when j.status in ('late', 'missing') then greatest(1, seen.working_days - due.working_days)
+            else 0
+        end,
+        j.submissions > 0 or exists (
+            select from intake.submissions s
+            where s.unit_id = j.unit_id and s.form_id = j.form_id and s.row_role = 'unit'
+                and s.received_at <= obligations_as_of.as_at
+        )
+    from judged j
+    left join catalog.days due on due.day = j.due_on
+    left join catalog.days seen on seen.day = j.seen_on
+$$;
+
 -- quality: what units say to what is found -------------------------------------------------------------------------
 
 create table quality.explanations (  -- append-only; what a unit wrote about a finding, and the cells it wrote it for
