@@ -190,17 +190,18 @@ def generate(
 def validate(settings: Settings) -> None:
     """Check the catalog and the expectations; a fault is named with its file and key."""
     from enforcement_reporting.catalog import CatalogError, load_catalog
-    from enforcement_reporting.quality import load_suites
+    from enforcement_reporting.quality import load_suites, load_timeliness
 
     try:
         catalog = load_catalog(settings.definitions)
         suites = load_suites(settings.definitions, catalog)
+        timeliness = load_timeliness(settings.definitions, catalog)
     except CatalogError as error:
         raise CannotBeDone(str(error)) from None
-    checks = sum(len(suite.checks) for suite in suites)
+    checks = sum(len(suite.checks) for suite in suites) + sum(len(suite.checks) for suite in timeliness)
     click.echo(
         f"{len(catalog.authorities)} authorities, {len(catalog.forms)} forms, {len(catalog.metrics)} metrics, "
-        f"{len(catalog.scoreboards)} scoreboards, {len(suites)} suites with {checks} checks: all sound"
+        f"{len(catalog.scoreboards)} scoreboards, {len(suites) + len(timeliness)} suites with {checks} checks: all sound"
     )
 
 

@@ -27,7 +27,7 @@ from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
 if TYPE_CHECKING:
-    from enforcement_reporting.quality.expect import Validated
+    from enforcement_reporting.quality.expect import Checkable, Validated
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def check_submissions(settings: Settings) -> Checked:
             batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
             for suite in batch:
                 _build_wide_rows(connection, suite)
-            validated = _run(settings, batch)
+            validated = run_suites(settings, batch)
             broken |= validated.broken
             data_docs = validated.data_docs or data_docs
             with connection.transaction():
@@ -99,13 +99,13 @@ def check_submissions(settings: Settings) -> Checked:
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
 
 
-def _run(settings: Settings, suites: Sequence[Suite]) -> Validated:
+def run_suites(settings: Settings, suites: Sequence[Checkable]) -> Validated:
     """Count what fails each rule."""
     # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    from enforcement_reporting.quality.expect import Validated, run_suites
+    from enforcement_reporting.quality import expect
 
-    return run_suites(settings, suites) if suites else Validated({}, {}, "")
+    return expect.run_suites(settings, suites) if suites else expect.Validated({}, {}, "")
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
@@ -449,7 +449,7 @@ def _finding_statement(suite: Suite, check: Check) -> str:
         from (
             select
                 w.submission_id, w.unit_id, {severity} as severity,
-                {check.stated} as stated, {check.expected} as expected, {_message(check)} as message,
+                {check.stated} as stated, {check.expected} as expected, {message_sql(check)} as message,
                 coalesce(
                     string_agg(
                         o.sheet || '!' || o.cell, '、'
@@ -466,7 +466,7 @@ def _finding_statement(suite: Suite, check: Check) -> str:
     """
 
 
-def _message(check: Check) -> str:
+def message_sql(check: Check) -> str:
     """Return the message as an SQL expression: its fixed words, and its values in their places."""
     parts = [
         f"({check.values[part]})" if number % 2 else _literal(part)

@@ -6,7 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import great_expectations as gx
 from great_expectations.core import ExpectationValidationResult
@@ -19,11 +19,34 @@ from sqlalchemy import make_url
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule
 from enforcement_reporting.quality.pages import ROWS_SHOWN
-from enforcement_reporting.quality.rules import Suite, column_name
+from enforcement_reporting.quality.rules import Check
 from enforcement_reporting.settings import Settings
 
 _DOCS, _RESULTS = "data_docs", "validation_results"  # folders under the state folder
 _GX_SEVERITY = {Severity.ERROR: "critical", Severity.QUESTION: "warning", Severity.NOTICE: "info"}
+
+
+class Checkable(Protocol):
+    """What can be run: checks on the rows of one table in the schema ``quality``, each with a key ``submission_id``."""
+
+    @property
+    def name(self) -> str:
+        """Return the suite's name."""
+
+    @property
+    def subject(self) -> str:
+        """Return what stays unchecked where a rule cannot be evaluated."""
+
+    @property
+    def wide_table(self) -> str:
+        """Return the name of the table."""
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        """Return the checks."""
+
+    def columns_of(self, check: Check) -> list[str]:
+        """Return the columns that a check looks at."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,7 @@ class Validated:
     data_docs: str
 
 
-def run_suites(settings: Settings, suites: Sequence[Suite]) -> Validated:
+def run_suites(settings: Settings, suites: Sequence[Checkable]) -> Validated:
     """Run each suite on its form's wide rows, and build the Data Docs.
 
     The failing rows themselves stay in the database: Great Expectations would hand out twenty of them, or take
@@ -58,7 +81,7 @@ def run_suites(settings: Settings, suites: Sequence[Suite]) -> Validated:
             if "unexpected_count" in outcome.result:
                 failures[rule_id] = outcome.result["unexpected_count"]
             else:
-                broken[suite.form.form_id] = f"rule {rule_id}: {_reason(outcome)}"
+                broken[suite.subject] = f"rule {rule_id}: {_reason(outcome)}"
     context.build_data_docs()
     return Validated(failures, broken, str(settings.state / _DOCS / "index.html"))
 
@@ -81,13 +104,12 @@ def _url(settings: Settings) -> str:
 
 
 def _run_suite(
-    context: EphemeralDataContext, suite: Suite, batch: BatchDefinition
+    context: EphemeralDataContext, suite: Checkable, batch: BatchDefinition
 ) -> Iterator[tuple[str, ExpectationValidationResult]]:
     """Yield the result of each rule of a suite."""
-    form_id = suite.form.form_id
     expectations = [
         ExpectRowsToSatisfyRule(
-            column_list=["submission_id", *(column_name(column, form_id) for column in check.columns)],
+            column_list=["submission_id", *suite.columns_of(check)],
             condition=check.condition,
             statement=f"{check.rule_id}（{check.severity}）{check.statement}",
             ignore_row_if="never",

@@ -31,6 +31,9 @@ from enforcement_reporting.catalog import (
 )
 from enforcement_reporting.findings import Severity
 
+# The one file that is about obligations and not about a form.
+TIMELINESS = "timeliness.yaml"
+
 Terms = Annotated[tuple[Reference, ...], Field(min_length=1)]
 
 
@@ -228,6 +231,15 @@ class Suite:
         return self.form.form_id if self.reach == "form" else f"{self.form.form_id}__{self.reach}"
 
     @property
+    def subject(self) -> str:
+        """Return the form that stays unchecked where a rule cannot be evaluated."""
+        return self.form.form_id
+
+    def columns_of(self, check: Check) -> list[str]:
+        """Return the columns of the wide row that a check looks at."""
+        return [column_name(column, self.form.form_id) for column in check.columns]
+
+    @property
     def columns(self) -> list[Column]:
         """Return the indicators that the checks look at."""
         return list(dict.fromkeys(column for check in self.checks for column in check.columns))
@@ -289,6 +301,8 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
             if path.is_dir() and path.suffix != ".yml":
                 continue
             raise CatalogError(f"{path}: not read by anything: expected *.yaml")
+        if path.name == TIMELINESS:
+            continue
         declared = read_definition(path, SuiteDefinition)
         for rule in declared.rules:
             if re.search("[{}]", re.sub(r"\{\w+\}", "", rule.message or "")):

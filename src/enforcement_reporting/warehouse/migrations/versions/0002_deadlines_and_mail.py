@@ -146,6 +146,9 @@ $$;
 
 -- quality: what units say to what is found -------------------------------------------------------------------------
 
+create table quality.looks (  -- up to when it was last looked what is missing and late, and what had come in by then
+    authority_id text primary key, as_at timestamptz not null, last_file_id bigint not null
+);
 create table quality.explanations (  -- append-only; what a unit wrote about a finding, and the cells it wrote it for
     explanation_id bigint generated always as identity primary key,
     unit_id text not null, form_id text not null, period_id text not null, rule_id text not null,
