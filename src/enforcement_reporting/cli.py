@@ -201,7 +201,8 @@ def validate(settings: Settings) -> None:
     checks = sum(len(suite.checks) for suite in suites) + sum(len(suite.checks) for suite in timeliness)
     click.echo(
         f"{len(catalog.authorities)} authorities, {len(catalog.forms)} forms, {len(catalog.metrics)} metrics, "
-        f"{len(catalog.scoreboards)} scoreboards, {len(suites) + len(timeliness)} suites with {checks} checks: all sound"
+        f"{len(catalog.scoreboards)} scoreboards, {len(suites) + len(timeliness)} suites with {checks} checks: "
+        "all sound"
     )
 
 

@@ -5,8 +5,6 @@ Its findings are like any other, but that they belong to no file: what is missin
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -220,9 +218,7 @@ def _replace_findings(
 ) -> dict[str, int]:
     """Replace the findings on the obligations laid out; mark the periods where something changed for the marts."""
     table = f"quality.{_quoted(suite.wide_table)}"
-    connection.execute(
-        "create temporary table found on commit drop as select * from quality.findings with no data".encode()
-    )
+    connection.execute(b"create temporary table found on commit drop as select * from quality.findings with no data")
     written: dict[str, int] = {}
     for check in suite.checks:
         if not failures[check.rule_id]:
