@@ -152,15 +152,59 @@ create table quality.looks (  -- up to when it was last looked what is missing a
 create table quality.explanations (  -- append-only; what a unit wrote about a finding, and the cells it wrote it for
     explanation_id bigint generated always as identity primary key,
     unit_id text not null, form_id text not null, period_id text not null, rule_id text not null,
-    stated text not null, expected text not null,  -- it holds for as long as these are the same
+    subject text not null,  -- what tells the findings of a rule on one submission apart; '' where there is only one
+    stated text not null, expected text not null,  -- it holds for as long as all of these are the same
     finding_id text not null, file_id bigint not null, given_at timestamptz not null,
-    explanation text not null, unique (file_id, finding_id)
+    explanation text not null, unique (file_id, finding_id, unit_id)
 );
 create index explanations_by_rule on quality.explanations (unit_id, form_id, period_id, rule_id);
 create table quality.decisions (  -- what a reviewer decided on an explanation; one decision, once
     explanation_id bigint primary key references quality.explanations,
     is_accepted boolean not null, reason text not null, decided_by text not null, decided_at timestamptz not null
 );
+create view quality.questions as  -- what a submission has to answer; a question on a sheet is asked of all its rows
+select s.unit_id, s.submission_id, s.form_id, s.period_id, s.file_id as asked_in_file_id,
+    f.finding_id, f.rule_id, case when f.origin = 'reading' then f.message else '' end as subject,
+    f.stated, f.expected, f.message, f.cells
+from quality.findings f
+join intake.submissions s
+    on s.submission_id = f.submission_id
+    or (
+        f.submission_id is null and f.scope = 'sheet'
+        and s.file_id = f.file_id and s.form_id = f.form_id and s.sheet = f.sheet
+    )
+where f.severity = 'question' and s.policy = 'collect';
+create view quality.answers as  -- each question with what was last said to it, and what was decided on that
+select q.*,
+    v.outcome is not null and v.outcome <> 'returned' and not exists (
+        select from intake.submissions later
+        join intake.submissions own on own.unit_id = q.unit_id and own.submission_id = q.submission_id
+        join quality.verdicts lv
+            on lv.unit_id = later.unit_id and lv.submission_id = later.submission_id and lv.outcome <> 'returned'
+        where later.unit_id = q.unit_id and later.form_id = q.form_id and later.period_id = q.period_id
+            and later.row_role = own.row_role
+            and (later.received_at, later.file_sha256, later.submission_id)
+            > (own.received_at, own.file_sha256, own.submission_id)
+    ) as is_standing,
+    e.explanation_id, e.explanation, e.given_at, e.file_id as explained_in_file_id,
+    case
+        when e.explanation_id is null then 'open'
+        when d.explanation_id is null then 'explained'
+        when d.is_accepted then 'settled'
+        else 'refused'
+    end as explanation_state,
+    d.reason as decision_reason, d.decided_by, d.decided_at
+from quality.questions q
+left join quality.verdicts v on v.unit_id = q.unit_id and v.submission_id = q.submission_id
+left join lateral (
+    select explanation_id, explanation, given_at, file_id
+    from quality.explanations e
+    where e.unit_id = q.unit_id and e.form_id = q.form_id and e.period_id = q.period_id and e.rule_id = q.rule_id
+        and e.subject = q.subject and e.stated = q.stated and e.expected = q.expected
+    order by given_at desc, explanation_id desc
+    limit 1
+) e on true
+left join quality.decisions d on d.explanation_id = e.explanation_id;
 
 -- mail: whom we write to, what, and what became of it --------------------------------------------------------------
 
