@@ -247,7 +247,9 @@ class Workbook:
         relations = self.package.relations(self.path)
         for number, item in enumerate(self.listed()):
             _, part = relations.get(item.get(f"{{{OFFICE}}}id", ""), ("", ""))
-            if number != place and self.package.name(part):  # two that are selected would be typed into together
+            name = self.package.name(part)
+            # Two sheets that are selected would be typed into together.
+            if number != place and name and b"tabSelected" in self.package.parts[name]:
                 for sheet_view in self.package.tree(part).iter(f"{{{MAIN}}}sheetView"):
                     sheet_view.attrib.pop("tabSelected", None)
 
