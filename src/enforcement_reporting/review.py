@@ -224,10 +224,9 @@ def _remarks(
         rows: list[Any] = cursor.execute(
             """
             select f.finding_id, f.origin, f.scope, f.rule_id, f.severity, f.cells, f.message, f.stated, f.expected,
-                a.explanation, d.is_accepted, d.reason, d.decided_by, d.decided_at
+                a.explanation, a.is_accepted, a.decision_reason, a.decided_by, a.decided_at
             from quality.findings f
             left join quality.answers a on a.finding_id = f.finding_id and a.submission_id = %(submission_id)s
-            left join quality.decisions d on d.explanation_id = a.explanation_id
             where f.submission_id = %(submission_id)s
                 or (
                     f.file_id = %(file_id)s and f.submission_id is null
@@ -244,7 +243,9 @@ def _remarks(
     placed = _cells_in_this_file(settings, connection, catalog, submission, rows)
     remarks = []
     for row in rows:
-        decision = Decision(row.is_accepted, row.reason, row.decided_by, row.decided_at) if row.decided_by else None
+        decision = (
+            Decision(row.is_accepted, row.decision_reason, row.decided_by, row.decided_at) if row.decided_by else None
+        )
         here, elsewhere = placed.get(row.finding_id, (row.cells, ""))
         remarks.append(
             Remark(

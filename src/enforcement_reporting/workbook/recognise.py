@@ -37,6 +37,7 @@ from enforcement_reporting.workbook.measures import (
     unreadable,
 )
 from enforcement_reporting.workbook.remembered import LONGEST
+from enforcement_reporting.workbook.review_list import LIST_SHEET, Explanation, explanations_in, is_list
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
@@ -87,6 +88,7 @@ class ReadWorkbook:
     submissions: list[ReadSubmission] = field(default_factory=list)
     file_findings: list[ReadingFinding] = field(default_factory=list)
     sheet_findings: dict[tuple[str, str], list[ReadingFinding]] = field(default_factory=lambda: defaultdict(list))
+    explanations: list[Explanation] = field(default_factory=list)
 
 
 class _Line(NamedTuple):
@@ -321,7 +323,10 @@ class Reader:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
         workbook = _Workbook(file_name, speaks_of_time(file_name))
-        sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
+        for grid in opened.grids:
+            result.explanations += explanations_in(grid)
+        grids = [grid for grid in opened.grids if not grid.is_empty and not is_list(grid)]
+        sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in grids]
         for sheet in sheets:
             name = self._said(sheet.name)
             workbook.texts += [*sheet.texts, sheet.name]
@@ -329,6 +334,9 @@ class Reader:
         for sheet in sheets:
             self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
+        if result.explanations and not result.submissions:
+            first = result.explanations[0]
+            result.file_findings.append(ReadingFinding("explanations_alone", LIST_SHEET, cells=first.cell))
         return result
 
     def _read_sheet(self, sheet: _Sheet, result: ReadWorkbook) -> None:

@@ -18,6 +18,10 @@ files as (
     select * from {{ ref('stg_intake__files') }}
 ),
 
+answers as not materialized (
+    select * from {{ ref('stg_quality__answers') }}
+),
+
 authorities as (
     select * from {{ ref('stg_catalog__authorities') }}
 ),
@@ -86,8 +90,15 @@ final as (
         findings.cells,
         findings.stated,
         findings.expected,
-        findings.message
+        findings.message,
+        answers.explanation,
+        answers.explanation_state,
+        answers.decision_reason
     from findings_to_publish as findings
+    left join answers
+        on
+            findings.finding_id = answers.finding_id
+            and findings.severity = 'question'
     left join submissions on findings.submission_id = submissions.submission_id
     left join files on findings.file_id = files.file_id
     left join authorities on findings.authority_id = authorities.authority_id

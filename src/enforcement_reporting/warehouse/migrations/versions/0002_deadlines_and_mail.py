@@ -155,36 +155,55 @@ create table quality.explanations (  -- append-only; what a unit wrote about a f
     subject text not null,  -- what tells the findings of a rule on one submission apart; '' where there is only one
     stated text not null, expected text not null,  -- it holds for as long as all of these are the same
     finding_id text not null, file_id bigint not null, given_at timestamptz not null,
-    explanation text not null, unique (file_id, finding_id, unit_id)
+    explanation text not null, unique (file_id, finding_id)
 );
 create index explanations_by_rule on quality.explanations (unit_id, form_id, period_id, rule_id);
+create index findings_by_id on quality.findings (finding_id);  -- what comes back is known by its finding
 create table quality.decisions (  -- what a reviewer decided on an explanation; one decision, once
     explanation_id bigint primary key references quality.explanations,
     is_accepted boolean not null, reason text not null, decided_by text not null, decided_at timestamptz not null
 );
-create view quality.questions as  -- what a submission has to answer; a question on a sheet is asked of all its rows
-select s.unit_id, s.submission_id, s.form_id, s.period_id, s.file_id as asked_in_file_id,
-    f.finding_id, f.rule_id, case when f.origin = 'reading' then f.message else '' end as subject,
-    f.stated, f.expected, f.message, f.cells
-from quality.findings f
-join intake.submissions s
-    on s.submission_id = f.submission_id
-    or (
-        f.submission_id is null and f.scope = 'sheet'
-        and s.file_id = f.file_id and s.form_id = f.form_id and s.sheet = f.sheet
+create view quality.findings_of_submissions as  -- what a unit can explain: what is found in its rows or its own sheet
+with said as (
+    select s.unit_id, s.submission_id, f.finding_id
+    from quality.findings f
+    join intake.submissions s on s.unit_id = f.unit_id and s.submission_id = f.submission_id
+    union all
+    select s.unit_id, s.submission_id, f.finding_id
+    from quality.findings f
+    join intake.submissions s on s.file_id = f.file_id and s.form_id = f.form_id and s.sheet = f.sheet
+    where f.scope = 'sheet' and not exists (
+        select from intake.submissions other
+        where other.file_id = s.file_id and other.form_id = s.form_id and other.sheet = s.sheet
+            and other.submission_id <> s.submission_id
     )
-where f.severity = 'question' and s.policy = 'collect';
-create view quality.answers as  -- each question with what was last said to it, and what was decided on that
-select q.*,
+)
+select s.unit_id, s.submission_id, s.form_id, s.period_id, s.policy, s.row_role, s.received_at, s.file_sha256,
+    f.finding_id, f.severity, f.rule_id, case when f.origin = 'reading' then f.message else '' end as subject,
+    f.stated, f.expected, f.message, f.cells
+from said
+join quality.findings f on f.finding_id = said.finding_id
+join intake.submissions s on s.unit_id = said.unit_id and s.submission_id = said.submission_id;
+create view quality.latest_explanations as  -- what was last said to the same finding
+select e.*
+from quality.explanations e
+where not exists (
+    select from quality.explanations later
+    where later.unit_id = e.unit_id and later.form_id = e.form_id and later.period_id = e.period_id
+        and later.rule_id = e.rule_id and later.subject = e.subject and later.stated = e.stated
+        and later.expected = e.expected and (later.given_at, later.explanation_id) > (e.given_at, e.explanation_id)
+);
+create view quality.answers as  -- one row a question: what was last said to it, and what was decided on that
+select q.finding_id, q.submission_id, q.unit_id, q.form_id, q.period_id, q.rule_id, q.stated, q.expected, q.message,
+    q.cells,
     v.outcome is not null and v.outcome <> 'returned' and not exists (
         select from intake.submissions later
-        join intake.submissions own on own.unit_id = q.unit_id and own.submission_id = q.submission_id
-        join quality.verdicts lv
-            on lv.unit_id = later.unit_id and lv.submission_id = later.submission_id and lv.outcome <> 'returned'
+        join quality.verdicts w
+            on w.unit_id = later.unit_id and w.submission_id = later.submission_id and w.outcome <> 'returned'
         where later.unit_id = q.unit_id and later.form_id = q.form_id and later.period_id = q.period_id
-            and later.row_role = own.row_role
+            and later.row_role = q.row_role
             and (later.received_at, later.file_sha256, later.submission_id)
-            > (own.received_at, own.file_sha256, own.submission_id)
+            > (q.received_at, q.file_sha256, q.submission_id)
     ) as is_standing,
     e.explanation_id, e.explanation, e.given_at, e.file_id as explained_in_file_id,
     case
@@ -193,18 +212,14 @@ select q.*,
         when d.is_accepted then 'settled'
         else 'refused'
     end as explanation_state,
-    d.reason as decision_reason, d.decided_by, d.decided_at
-from quality.questions q
+    d.is_accepted, d.reason as decision_reason, d.decided_by, d.decided_at
+from quality.findings_of_submissions q
 left join quality.verdicts v on v.unit_id = q.unit_id and v.submission_id = q.submission_id
-left join lateral (
-    select explanation_id, explanation, given_at, file_id
-    from quality.explanations e
-    where e.unit_id = q.unit_id and e.form_id = q.form_id and e.period_id = q.period_id and e.rule_id = q.rule_id
-        and e.subject = q.subject and e.stated = q.stated and e.expected = q.expected
-    order by given_at desc, explanation_id desc
-    limit 1
-) e on true
-left join quality.decisions d on d.explanation_id = e.explanation_id;
+left join quality.latest_explanations e
+    on e.unit_id = q.unit_id and e.form_id = q.form_id and e.period_id = q.period_id and e.rule_id = q.rule_id
+    and e.subject = q.subject and e.stated = q.stated and e.expected = q.expected
+left join quality.decisions d on d.explanation_id = e.explanation_id
+where q.severity = 'question' and q.policy = 'collect';
 
 -- mail: whom we write to, what, and what became of it --------------------------------------------------------------
 
