@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from enforcement_reporting.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -131,6 +135,66 @@ def impact(settings: Settings, submission_id: str) -> None:
             report.print_impact(warehouse, submission_id)
         except ValueError as error:
             raise CannotBeDone(str(error)) from None
+
+
+@main.group()
+def explanations() -> None:
+    """Decide on what units explain: list what waits, accept, refuse."""
+
+
+@explanations.command("list")
+@click.pass_obj
+def list_explanations(settings: Settings) -> None:
+    """Print the explanations that wait for a decision, the oldest first."""
+    with _decisions(settings) as connection:
+        from enforcement_reporting import review
+
+        waiting = review.pending_explanations(connection)
+        for item in waiting:
+            click.echo("\n".join(item.lines()) + "\n")
+    click.echo(f"{len(waiting)} 条说明待审核。" if waiting else "没有待审核的说明。")
+
+
+@explanations.command()
+@click.argument("explanation_id", type=int)
+@click.option("--by", required=True, metavar="WHO", help="Who accepts it.")
+@click.option("--reason", default="", help="A remark for the unit.")
+@click.pass_obj
+def accept(settings: Settings, explanation_id: int, by: str, reason: str) -> None:
+    """Accept the explanation EXPLANATION_ID. Exit status 3 where it is not there or is decided already."""
+    _decide(settings, explanation_id, True, reason, by)
+
+
+@explanations.command()
+@click.argument("explanation_id", type=int)
+@click.option("--reason", required=True, help="Why, for the unit to read.")
+@click.option("--by", required=True, metavar="WHO", help="Who refuses it.")
+@click.pass_obj
+def refuse(settings: Settings, explanation_id: int, reason: str, by: str) -> None:
+    """Refuse the explanation EXPLANATION_ID. Exit status 3 where it is not there or is decided already."""
+    _decide(settings, explanation_id, False, reason, by)
+
+
+def _decide(settings: Settings, explanation_id: int, is_accepted: bool, reason: str, by: str) -> None:
+    with _decisions(settings) as connection:
+        from enforcement_reporting import review
+
+        try:
+            review.decide(connection, explanation_id, is_accepted, reason, by, datetime.now().astimezone())
+        except review.ReviewError as error:
+            raise CannotBeDone(str(error)) from None
+    click.echo(f"编号为 {explanation_id} 的说明：{'采纳' if is_accepted else '不采纳'}。")
+
+
+@contextmanager
+def _decisions(settings: Settings) -> Iterator[psycopg.Connection]:
+    """Yield a connection to a warehouse whose schema is this version's."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting.warehouse import connect, migrate
+
+        migrate(warehouse)
+        with connect(warehouse) as connection:
+            yield connection
 
 
 @main.command()

@@ -6,6 +6,7 @@ No instant is read from a clock here: when something was decided is an argument.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -49,6 +50,31 @@ class PendingExplanation:
     explanation: str
     file_name: str
     given_at: datetime
+
+    @property
+    def subject(self) -> str:
+        """Return whose it is, and about which form."""
+        return f"{self.unit_name} 《{self.form_title}》 {self.period_name}"
+
+    def lines(self) -> list[str]:
+        """Return all that is needed to decide on it, a line each."""
+        return [
+            f"编号 {self.explanation_id}　{self.subject}",
+            f"问题：{self.message}",
+            f"单元格：{self.cells or '—'}　填报值：{self.stated or '—'}　应为：{self.expected or '—'}",
+            f"说明：{self.explanation}",
+            f"来自：{self.file_name}（{self.given_at:%Y-%m-%d %H:%M} 收到）",
+        ]
+
+    def markdown(self) -> str:
+        """Return the lines as Markdown in which nothing that a unit wrote acts as markup or as a template."""
+        return "\n\n".join(re.sub(r"([^\w\s])", _as_itself, line).replace("\n", "  \n") for line in self.lines())
+
+
+def _as_itself(mark: re.Match[str]) -> str:
+    if mark[0] in "{}":
+        return {"{": "｛", "}": "｝"}[mark[0]]  # a template would begin with two of them
+    return f"\\{mark[0]}" if mark[0].isascii() else mark[0]
 
 
 @dataclass(frozen=True)
