@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +12,14 @@ from typing import Any
 
 import openpyxl
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+from click.testing import CliRunner, Result
 
 from enforcement_reporting import intake, marts, review
 from enforcement_reporting.catalog import load_catalog
+from enforcement_reporting.cli import main
 from enforcement_reporting.quality import check_submissions
-from enforcement_reporting.settings import Settings
+from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
 from enforcement_reporting.workbook import Reader
 from enforcement_reporting.workbook.review_list import COLUMNS, EXPLANATION, FINDING_ID, LIST_SHEET, MAX_EXPLANATION
@@ -319,3 +324,83 @@ def test_a_decision_reaches_the_marts_at_the_next_build(clerk: Clerk) -> None:
     built = marts.build(clerk.settings)
     assert (built["built"], built["full_refresh"]) == (True, False)
     assert published()[-1] == (True, WHY, "refused", "请附复查记录。")
+
+
+# On the command line and in Airflow ---------------------------------------------------------------------------------
+
+
+def call(settings: Settings, *arguments: object) -> Result:
+    environment = {
+        "ENFORCEMENT_STATE": str(settings.state),
+        "ENFORCEMENT_DEFINITIONS": str(settings.definitions),
+        "ENFORCEMENT_WAREHOUSE_URL": settings.warehouse_url,
+    }
+    return CliRunner().invoke(main, ["explanations", *map(str, arguments)], env=environment)
+
+
+def test_the_command_line_lists_what_waits_and_decides_it_once(clerk: Clerk) -> None:
+    assert call(clerk.settings, "list").output == "没有待审核的说明。\n"
+    number = waiting(clerk)
+    listed = call(clerk.settings, "list").output
+    assert WHY in listed and "部门22 《隐患统计表》 2025年9月" in listed and "1 条说明待审核。" in listed
+    refused = call(clerk.settings, "refuse", number, "--reason", "请附记录", "--by", "李四")
+    assert (refused.exit_code, refused.output) == (0, f"编号为 {number} 的说明：不采纳。\n")
+    again = call(clerk.settings, "accept", number, "--by", "王五")
+    assert again.exit_code == 3 and "已由李四审核：不采纳：请附记录" in again.output
+    assert call(clerk.settings, "refuse", number, "--by", "李四").exit_code == 2, "a refusal without a reason"
+    assert clerk.states() == [("refused", "请附记录")]
+
+
+@pytest.fixture
+def record(clerk: Clerk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """The task that records an answer given in Airflow, on the clerk's warehouse."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.setenv("ENFORCEMENT_WAREHOUSE_URL", clerk.settings.warehouse_url or "")
+    monkeypatch.syspath_prepend(str(PROJECT_ROOT / "dags"))
+    dag = importlib.import_module("review_explanations").review_explanations()
+    return dag.get_task("decide.record").python_callable  # type: ignore[no-any-return]
+
+
+def answer(option: str, reason: str = "", name: str | None = "李四") -> dict[str, Any]:
+    user = {"id": "1", "name": name} if name else None
+    return {
+        "chosen_options": [option],
+        "params_input": {"理由": reason},
+        "responded_at": DECIDED,
+        "responded_by_user": user,
+    }
+
+
+def test_an_answer_in_airflow_is_recorded_with_who_gave_it_and_when(clerk: Clerk, record: Callable[..., None]) -> None:
+    number = waiting(clerk)
+    record(number, answer("不采纳", "请附记录"))
+    assert clerk.query("select is_accepted, reason, decided_by, decided_at from quality.decisions") == [
+        (False, "请附记录", "李四", DECIDED)
+    ]
+
+
+@pytest.mark.parametrize("given", [answer("稍后处理", name=None), answer("不采纳", "  ")])
+def test_what_is_put_off_or_refused_without_a_reason_is_asked_again(
+    clerk: Clerk, record: Callable[..., None], given: dict[str, Any]
+) -> None:
+    number = waiting(clerk)
+    with pytest.raises(AirflowSkipException):
+        record(number, given)
+    assert [item.explanation_id for item in clerk.pending()] == [number]
+
+
+def test_a_decision_made_meanwhile_holds_and_the_answer_is_left_out_with_a_line_in_the_log(
+    clerk: Clerk, record: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    number = waiting(clerk)
+    call(clerk.settings, "accept", number, "--by", "王五")
+    with pytest.raises(AirflowSkipException):
+        record(number, answer("不采纳", "太迟"))
+    assert clerk.states() == [("settled", "")]
+    assert "the answer is left out" in caplog.text
+
+
+def test_nothing_that_a_unit_wrote_acts_as_markup_or_as_a_template() -> None:
+    wrote = "{{ conn }} {% x %} <script> [a](http://b) *c* # d\n1. e"
+    item = review.PendingExplanation(1, "甲", "乙", "丙", wrote, wrote, wrote, wrote, wrote, wrote, DECIDED)
+    assert not re.search(r"[{}]|(?<!\\)[<\[\](*#`_!|]", item.markdown())

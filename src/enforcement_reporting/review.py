@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import fsspec
 import psycopg
@@ -27,6 +28,7 @@ from enforcement_reporting.workbook.addresses import column_letters
 
 log = logging.getLogger(__name__)
 
+_CHINA = ZoneInfo("Asia/Shanghai")
 # Findings about a row that belongs to nobody the authority knows, in a file of several units.
 _OF_OTHER_ROWS = frozenset(("unknown_unit", "unit_not_in_force"))
 
@@ -63,7 +65,7 @@ class PendingExplanation:
             f"问题：{self.message}",
             f"单元格：{self.cells or '—'}　填报值：{self.stated or '—'}　应为：{self.expected or '—'}",
             f"说明：{self.explanation}",
-            f"来自：{self.file_name}（{self.given_at:%Y-%m-%d %H:%M} 收到）",
+            f"来自：{self.file_name}（{self.given_at.astimezone(_CHINA):%Y-%m-%d %H:%M} 收到）",
         ]
 
     def markdown(self) -> str:
@@ -285,7 +287,9 @@ def _remarks(
                 row.stated,
                 row.expected,
                 row.explanation or "",
-                f"{decision.words}（{decision.decided_by}，{decision.decided_at:%Y-%m-%d}）" if decision else "",
+                f"{decision.words}（{decision.decided_by}，{decision.decided_at.astimezone(_CHINA):%Y-%m-%d}）"
+                if decision
+                else "",
                 elsewhere,
             )
         )
