@@ -423,7 +423,7 @@ def test_cells_of_a_partner_form_in_another_file_are_not_taken_for_cells_of_this
     book = opened(returned(settings, "unit_22")[1])
     assert (fill(book, "B3", "Sheet1"), fill(book, "C3", "Sheet1")) == (AMBER, "00000000")
     (row_of_list,) = listed(book)
-    assert row_of_list["单元格"] == "Sheet1!B3、《检查统计表》的报送文件"
+    assert row_of_list["单元格"] == "Sheet1!B3、\n《检查统计表》的报送文件"
 
 
 def test_where_the_file_cannot_be_marked_the_figures_stand_beside_the_list(settings: Settings, tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ from copy import deepcopy
 from lxml import etree
 
 from enforcement_reporting.workbook.addresses import column_letters, column_number
-from enforcement_reporting.workbook.grid import open_workbook
-from enforcement_reporting.workbook.package import MAX_INFLATED_BYTES, UnreadableWorkbook
+from enforcement_reporting.workbook.package import MAX_INFLATED_BYTES, UnreadableWorkbook, open_package
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -81,7 +80,7 @@ class Package:
 
         Raises UnreadableWorkbook.
         """
-        open_workbook(content)
+        open_package(content)
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 # No part is inflated beyond the size that the directory states.

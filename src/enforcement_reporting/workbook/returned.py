@@ -49,7 +49,7 @@ COLOURS = {Severity.ERROR: "FFFFB9B6", Severity.QUESTION: "FFFFDA8E", Severity.N
 _WORST_FIRST = list(SEVERITY_NAMES)
 
 _COMMENT_BEGINS = "【核对】"
-_MOST_CELLS = 200  # coloured for one finding
+_MOST_CELLS, _CELLS_SHOWN = 200, 8  # of one finding, coloured and on the list
 _LONGEST = 4_000  # characters in a comment or in a cell of the list
 _REFERENCE = re.compile(r"(?:^|、)(.+?)!([A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?)(?=、|$)", re.DOTALL)
 _VML = (
@@ -471,7 +471,7 @@ def _list_xml(remarks: Sequence[Remark], title: str, styles: Styles, sheets: Col
     links = []
     for number, remark in enumerate(remarks, 1):
         place = next(((sheet, cells) for sheet, cells in remark.places if sheet in sheets), None)
-        where = "、".join(filter(None, (remark.cells, remark.elsewhere)))
+        where = _where(remark)
         texts = (
             *(str(number), SEVERITY_NAMES[remark.severity], remark.unit, remark.form, remark.period, where),
             *(remark.message, remark.stated, remark.expected, remark.explanation, remark.decision, remark.finding_id),
@@ -515,6 +515,13 @@ def _list_xml(remarks: Sequence[Remark], title: str, styles: Styles, sheets: Col
         ' footer="0.3"/><pageSetup paperSize="9" orientation="landscape" fitToWidth="1" fitToHeight="0"/>'
         "<headerFooter><oddFooter>&amp;C第 &amp;P 页，共 &amp;N 页</oddFooter></headerFooter></worksheet>"
     )
+
+
+def _where(remark: Remark) -> str:
+    """Return the cells of a remark one below the other: a link is not wrapped everywhere."""
+    cells = [f"{sheet}!{reference}" for sheet, reference in remark.places] or [remark.cells]
+    more = [f"等 {len(cells)} 处"] if len(cells) > _CELLS_SHOWN else []
+    return "、\n".join(filter(None, (*cells[:_CELLS_SHOWN], *more, remark.elsewhere)))
 
 
 def _row(number: int, cells: Sequence[tuple[str, int]], height: float) -> str:
@@ -581,6 +588,10 @@ def _own_rows_xml(
     for name in _LOOKS:
         if (found := tree.find(f"{{{MAIN}}}{name}")) is not None:
             sheet.append(deepcopy(found))
+    etree.SubElement(child(sheet, "sheetPr"), f"{{{MAIN}}}pageSetUpPr", fitToPage="1")
+    child(sheet, "pageSetup").attrib.update(
+        {"paperSize": "9", "orientation": "landscape", "fitToWidth": "1", "fitToHeight": "0"}
+    )
     data = child(sheet, "sheetData")
     shared = _anchors_of_several_rows(tree, own_rows)
     for number, row in SheetCells(tree):
