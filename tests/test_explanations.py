@@ -61,7 +61,7 @@ class Clerk:
         return [
             kind
             for (kind,) in self.query("select rule_kind from quality.findings where file_id = %s", received.file_id)
-            if kind.startswith(("explanation", "sheet_not"))
+            if kind.startswith(("explanation", "sheet_not", "table_not", "period_not", "ambiguous"))
         ]
 
     def returned(self, unit: str = "unit_22") -> openpyxl.Workbook:

@@ -25,7 +25,7 @@ from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality import check_submissions
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
-from enforcement_reporting.workbook import Remark, UnreadableWorkbook, mark
+from enforcement_reporting.workbook import Remark, UnreadableWorkbook, mark, only_own_rows
 from enforcement_reporting.workbook.returned import COLOURS
 from enforcement_reporting.workbook.review_list import COLUMNS, LIST_SHEET
 from test_rules import HEADER, write_definitions
@@ -256,7 +256,10 @@ def test_a_sheet_of_the_clerk_by_the_name_of_the_list_stays(sent: bytes) -> None
 
 
 def test_the_same_findings_give_the_same_bytes(sent: bytes) -> None:
-    assert mark(sent, [remark("隐患!C3")], "甲") == mark(sent, [remark("隐患!C3")], "甲")
+    marked = mark(sent, [remark("隐患!C3")], "甲")
+    assert marked == mark(sent, [remark("隐患!C3")], "甲")
+    with zipfile.ZipFile(io.BytesIO(marked)) as archive:
+        assert {part.date_time[0] for part in archive.infolist()} == {1980}, "no clock is in it"
 
 
 @pytest.mark.parametrize("hostile", [b"", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x03\x04"])
@@ -320,21 +323,22 @@ def consolidated() -> bytes:
     sheet.title = "隐患"
     rows = [
         ["2025年9月隐患统计表"],
-        [f"其中罚款最高 {SECRET} 元", None, "镇街03排名第一"],
+        [f"其中罚款最高 {SECRET} 元", SECRET],
+        [None, None, "镇街03排名第一"],
         HEADER,
-        ["镇街02", *WRONG, f"=B5+{SECRET}"],
+        ["镇街02", *WRONG, f"=B6+{SECRET}"],
         ["镇街03", SECRET, SECRET, 0, "100%", 0, 0, 0],
         ["合计", SECRET + 10, SECRET + 11, -1, None, 0, 0, 0],
         [f"注：镇街03含补报 {SECRET} 条"],
     ]
     for row in rows:
         sheet.append(row)
-    sheet["B5"].comment = Comment(f"补报 {SECRET}", "张三")
-    sheet["B4"].comment = Comment(f"勿与 {SECRET} 混淆", "张三")
+    sheet["B6"].comment = Comment(f"补报 {SECRET}", "张三")
+    sheet["B5"].comment = Comment(f"勿与 {SECRET} 混淆", "张三")
     choice = DataValidation(type="list", formula1=f'"{SECRET},1"')
-    choice.add("B4")
+    choice.add("B5")
     sheet.add_data_validation(choice)
-    sheet.conditional_formatting.add("B4:B9", CellIsRule(operator="equal", formula=[str(SECRET)], font=Font(bold=True)))
+    sheet.conditional_formatting.add("B5:B9", CellIsRule(operator="equal", formula=[str(SECRET)], font=Font(bold=True)))
     sheet.oddFooter.center.text = f"机密 {SECRET}"
     book.create_sheet("底稿").append(["镇街03", SECRET])
     hidden = book.create_sheet("参数")
@@ -361,11 +365,31 @@ def test_of_a_table_of_many_units_one_unit_sees_its_own_rows_alone(settings: Set
     book = opened(content)
     sheet = book["隐患"]
     assert (name, book.sheetnames) == ("退回-汇总.xlsx", ["隐患", LIST_SHEET])
-    assert [cell.value for cell in sheet[4]][:5] == ["镇街02", 10, 11, -1, "110%"]
-    assert [cell.value for cell in sheet[3]][:8] == HEADER
+    assert [cell.value for cell in sheet[5]][:5] == ["镇街02", 10, 11, -1, "110%"]
+    assert [cell.value for cell in sheet[4]][:8] == HEADER
     assert sheet["A1"].value == "2025年9月隐患统计表"
-    assert [sheet.row_dimensions[row].hidden for row in (3, 4, 5, 6)] == [False, False, True, True]
-    assert fill(book, "C4") == RED
+    assert [sheet.row_dimensions[row].hidden for row in (4, 5, 6, 7)] == [False, False, True, True]
+    assert fill(book, "C5") == RED
+
+
+def test_a_text_above_the_figures_that_names_another_unit_is_not_returned() -> None:
+    rows = [["2025年9月隐患统计表"], ["城厢区未按时报送"], ["单位", "排查"], ["荔城区", 1], ["城厢区", SECRET]]
+    content = only_own_rows(book_of(隐患=rows), {"隐患": {4}}, {"隐患": 4}, ["单位", "排查"], ["城厢区"])
+    sheet = opened(content)["隐患"]
+    assert [[cell.value for cell in row] for row in sheet] == [
+        ["2025年9月隐患统计表", None],
+        [None, None],
+        ["单位", "排查"],
+        ["荔城区", 1],
+        [None, None],
+    ]
+
+
+def test_what_is_merged_over_rows_of_several_units_is_not_returned() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(book_of(隐患=[["单位", "小计"], ["荔城区", SECRET], ["城厢区", None]])))
+    book["隐患"].merge_cells("B2:B3")
+    content = only_own_rows(saved(book), {"隐患": {2}}, {"隐患": 2}, [], [])
+    assert opened(content)["隐患"]["B2"].value is None
 
 
 def test_a_row_of_a_unit_nobody_knows_makes_it_a_table_of_many(settings: Settings, tmp_path: Path) -> None:
@@ -399,7 +423,7 @@ def test_what_is_returned_of_a_table_of_many_is_read_again_as_the_unit_s(setting
 def test_the_authority_s_total_row_gets_the_file_whole(settings: Settings, tmp_path: Path) -> None:
     take_in(settings, tmp_path / "汇总.xlsx", consolidated())
     _, content = returned(settings, "all_units")
-    assert opened(content)["隐患"]["B5"].value == SECRET
+    assert opened(content)["隐患"]["B6"].value == SECRET
     assert opened(content).sheetnames == ["隐患", "底稿", "参数", LIST_SHEET]
 
 
