@@ -381,7 +381,6 @@ def test_a_text_above_the_figures_that_names_another_unit_is_not_returned() -> N
         [None, None],
         ["单位", "排查"],
         ["荔城区", 1],
-        [None, None],
     ]
 
 

@@ -113,6 +113,8 @@ def returned_workbook(settings: Settings, connection: psycopg.Connection, submis
     subject = f"{submission.unit_name}　{submission.period_name}《{submission.form_title}》"
     title = f"{'退回' if is_returned else '核对'}清单：{subject}"
     stem = PurePosixPath(submission.file_name)
+    if stem.suffix.lower() not in (".xlsx", ".xlsm"):
+        stem = PurePosixPath(f"{stem.stem}.xlsx")
     try:
         content = _stored(settings, submission.file_sha256)
         if form and not submission.is_group and _is_of_several(connection, catalog, form, submission, content):
@@ -151,10 +153,11 @@ def pending_explanations(connection: psycopg.Connection, explanation_id: int | N
 
 
 def explained_since(connection: psycopg.Connection, instant: datetime) -> bool:
-    """Return whether an explanation waits that came in a file recorded at an instant or later."""
+    """Return whether an explanation that nobody has decided on came in a file recorded at an instant or later."""
     row = connection.execute(
-        "select exists (select from quality.answers a join intake.files f on f.file_id = a.explained_in_file_id"
-        " where a.is_standing and a.explanation_state = 'explained' and f.recorded_at >= %s)",
+        "select exists (select from quality.explanations e join intake.files f on f.file_id = e.file_id"
+        " where f.recorded_at >= %s"
+        " and not exists (select from quality.decisions d where d.explanation_id = e.explanation_id))",
         [instant],
     ).fetchone()
     return bool(row and row[0])

@@ -159,6 +159,7 @@ def only_own_rows(
     styles = deepcopy(source.styles.tree)
     if any(name in plain(etree.tostring(styles, encoding="unicode")) for name in strangers):
         raise UnreadableWorkbook("无法在原文件上标注。", "a style names another unit")
+    _strip(styles)
     part = kept.add("xl/styles.xml", styles, f"{CONTENT_TYPE}styles+xml")
     kept.relate("xl/workbook.xml", "styles", part)
     for kind, theme in relations.values():
@@ -564,6 +565,16 @@ def _shared_texts(package: Package, parts: Sequence[str]) -> list[str]:
         for phonetic in item.findall(f"{{{MAIN}}}rPh"):
             item.remove(phonetic)
     return [_text_of(item) for item in items]
+
+
+def _strip(styles: etree._Element) -> None:
+    """Take out of the styles what is not needed for values, and number formats that print a number of their own."""
+    for name in ("dxfs", "tableStyles", "cellStyles", "extLst"):
+        for element in styles.findall(f"{{{MAIN}}}{name}"):
+            styles.remove(element)
+    for item in styles.iter(f"{{{MAIN}}}numFmt"):
+        if re.search(r"\"[^\"]*[1-9][^\"]*\"|\\\\[1-9]", item.get("formatCode", "")):
+            item.set("formatCode", "General")
 
 
 def _colours_of(theme: etree._Element) -> etree._Element:

@@ -18,7 +18,7 @@ files as (
     select * from {{ ref('stg_intake__files') }}
 ),
 
-answers as not materialized (
+answers as (
     select * from {{ ref('stg_quality__answers') }}
 ),
 
@@ -95,10 +95,7 @@ final as (
         answers.explanation_state,
         answers.decision_reason
     from findings_to_publish as findings
-    left join answers
-        on
-            findings.finding_id = answers.finding_id
-            and findings.severity = 'question'
+    left join answers on findings.finding_id = answers.finding_id
     left join submissions on findings.submission_id = submissions.submission_id
     left join files on findings.file_id = files.file_id
     left join authorities on findings.authority_id = authorities.authority_id

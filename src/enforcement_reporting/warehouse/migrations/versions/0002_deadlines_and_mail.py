@@ -164,26 +164,19 @@ create table quality.decisions (  -- what a reviewer decided on an explanation; 
     is_accepted boolean not null, reason text not null, decided_by text not null, decided_at timestamptz not null
 );
 create view quality.findings_of_submissions as  -- what a unit can explain: what is found in its rows or its own sheet
-with said as (
-    select s.unit_id, s.submission_id, f.finding_id
-    from quality.findings f
-    join intake.submissions s on s.unit_id = f.unit_id and s.submission_id = f.submission_id
-    union all
-    select s.unit_id, s.submission_id, f.finding_id
-    from quality.findings f
-    join intake.submissions s on s.file_id = f.file_id and s.form_id = f.form_id and s.sheet = f.sheet
-    where f.scope = 'sheet' and not exists (
-        select from intake.submissions other
-        where other.file_id = s.file_id and other.form_id = s.form_id and other.sheet = s.sheet
-            and other.submission_id <> s.submission_id
-    )
-)
-select s.unit_id, s.submission_id, s.form_id, s.period_id, s.policy, s.row_role, s.received_at, s.file_sha256,
+select coalesce(f.unit_id, own_sheet.unit_id) as unit_id,
+    coalesce(f.submission_id, own_sheet.submission_id) as submission_id, f.form_id, f.period_id, i.policy,
     f.finding_id, f.severity, f.rule_id, case when f.origin = 'reading' then f.message else '' end as subject,
     f.stated, f.expected, f.message, f.cells
-from said
-join quality.findings f on f.finding_id = said.finding_id
-join intake.submissions s on s.unit_id = said.unit_id and s.submission_id = said.submission_id;
+from quality.findings f
+join intake.files i on i.file_id = f.file_id
+left join lateral (  -- of a sheet of several submissions nobody knows whose it is to explain
+    select min(s.unit_id) as unit_id, min(s.submission_id) as submission_id
+    from intake.submissions s
+    where f.scope = 'sheet' and s.file_id = f.file_id and s.form_id = f.form_id and s.sheet = f.sheet
+    having count(*) = 1
+) own_sheet on true
+where coalesce(f.submission_id, own_sheet.submission_id) is not null;
 create view quality.latest_explanations as  -- what was last said to the same finding
 select e.*
 from quality.explanations e
@@ -201,9 +194,9 @@ select q.finding_id, q.submission_id, q.unit_id, q.form_id, q.period_id, q.rule_
         join quality.verdicts w
             on w.unit_id = later.unit_id and w.submission_id = later.submission_id and w.outcome <> 'returned'
         where later.unit_id = q.unit_id and later.form_id = q.form_id and later.period_id = q.period_id
-            and later.row_role = q.row_role
+            and later.row_role = own.row_role
             and (later.received_at, later.file_sha256, later.submission_id)
-            > (q.received_at, q.file_sha256, q.submission_id)
+            > (own.received_at, own.file_sha256, own.submission_id)
     ) as is_standing,
     e.explanation_id, e.explanation, e.given_at, e.file_id as explained_in_file_id,
     case
@@ -214,6 +207,7 @@ select q.finding_id, q.submission_id, q.unit_id, q.form_id, q.period_id, q.rule_
     end as explanation_state,
     d.is_accepted, d.reason as decision_reason, d.decided_by, d.decided_at
 from quality.findings_of_submissions q
+left join intake.submissions own on own.unit_id = q.unit_id and own.submission_id = q.submission_id
 left join quality.verdicts v on v.unit_id = q.unit_id and v.submission_id = q.submission_id
 left join quality.latest_explanations e
     on e.unit_id = q.unit_id and e.form_id = q.form_id and e.period_id = q.period_id and e.rule_id = q.rule_id
