@@ -569,7 +569,14 @@ def _shared_texts(package: Package, parts: Sequence[str]) -> list[str]:
 
 def _strip(styles: etree._Element) -> None:
     """Take out of the styles what is not needed for values, and number formats that print a number of their own."""
-    for name in ("dxfs", "tableStyles", "cellStyles", "extLst"):
+    for item in list(styles.iter(f"{{{MAIN}}}cellStyle")):
+        if item.get("builtinId") == "0":
+            item.set("name", "Normal")
+        else:
+            item.getparent().remove(item)
+    for section in styles.findall(f"{{{MAIN}}}cellStyles"):
+        section.set("count", str(len(section)))
+    for name in ("dxfs", "tableStyles", "extLst"):
         for element in styles.findall(f"{{{MAIN}}}{name}"):
             styles.remove(element)
     for item in styles.iter(f"{{{MAIN}}}numFmt"):
