@@ -26,7 +26,7 @@ from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
 CATALOG = """
-insert into catalog.authorities values ('au', '市应急局');
+insert into catalog.authorities values ('au', '市应急局', 'Asia/Shanghai');
 insert into catalog.units values
     ('au_all', 'au', '全市', '全市', null, true, 1, null, null),
     ('au_east', 'au', '东片', '片区', 'au_all', true, 2, null, null),

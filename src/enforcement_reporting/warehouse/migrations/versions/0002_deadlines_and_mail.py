@@ -24,6 +24,20 @@ create table catalog.deadlines (  -- until when units of a kind owe a form of a 
     primary key (form_id, period_id, unit_kind)
 );
 create index deadlines_by_due_at on catalog.deadlines (due_at);
+create table catalog.reporting_thresholds (  -- more missing reports than this in a calendar year are too many
+    authority_id text primary key, missing_reports_a_year integer not null
+);
+create table catalog.reporting_scoreboards (  -- by what an authority ranks how its units report, month by month
+    authority_id text primary key, scoreboard_name text not null, ties text not null check (ties in ('gap', 'dense'))
+);
+create table catalog.reporting_items (
+    authority_id text not null, item_id text not null, item_name text not null, sort_no integer not null,
+    measure text not null,  -- a column of marts.fct_reporting_quality
+    better text not null check (better in ('higher', 'lower')), minimum_obligations integer, weight numeric not null,
+    points_top numeric not null, points_step numeric not null, points_bottom numeric not null,
+    primary key (authority_id, item_id)
+);
+create table catalog.reporting_ranked_units (authority_id text not null, unit_id text primary key);
 
 -- deadlines: what units owe ----------------------------------------------------------------------------------------
 
@@ -45,11 +59,16 @@ create index chases_by_instant on deadlines.chases (authority_id, as_at);
 -- received and granted by then, and by the verdicts as they are known now. A report sent in and returned is a report:
 -- whether it came in time is one thing, when it was accepted another. A nil report is a report; published material,
 -- taken in as it was printed, is not.
-create function deadlines.obligations_as_of(as_at timestamptz, due_from timestamptz, due_to timestamptz)
+-- Each table is named once and grouped by all that is asked for, so that whoever asks for a unit, a form, a period or
+-- the deadlines of a month reads no more than that.
+create function deadlines.obligations_as_of(
+    as_at timestamptz, due_from timestamptz, due_to timestamptz, of_authority text default null
+)
 returns table (
     authority_id text, unit_id text, form_id text, period_id text,
     due_at timestamptz,           -- with any extension
-    due_on date, declared_due_at timestamptz, is_extended boolean, extension_reason text, granted_by text,
+    due_on date, declared_due_at timestamptz, declared_due_on date,
+    is_extended boolean, extension_reason text, granted_by text,
     first_received_at timestamptz, accepted_at timestamptz, submissions integer,
     latest_submission_id text, latest_outcome text,
     status text,                  -- not_due, extended, missing, on_time, late
@@ -58,18 +77,32 @@ returns table (
 )
 language sql stable parallel safe
 as $$
-    with owed as (
+    with received as (
         select
             f.authority_id, a.time_zone, u.unit_id, d.form_id, d.period_id, d.due_at as declared_due_at,
-            d.due_on as declared_due_on
+            d.due_on as declared_due_on, min(s.received_at) as first_received_at,
+            min(v.accepted_from) filter (
+                where v.outcome <> 'returned' and v.accepted_from <= obligations_as_of.as_at
+            ) as accepted_at,
+            count(s.submission_id)::integer as submissions,
+            (array_agg(s.submission_id order by s.received_at desc, s.file_sha256 desc, s.submission_id desc))[1]
+                as latest_submission_id,
+            (array_agg(v.outcome order by s.received_at desc, s.file_sha256 desc, s.submission_id desc))[1]
+                as latest_outcome
         from catalog.deadlines d
         join catalog.forms f on f.form_id = d.form_id
         join catalog.authorities a on a.authority_id = f.authority_id
         join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
         join catalog.form_units o on o.form_id = d.form_id
         join catalog.units u on u.unit_id = o.unit_id and u.unit_kind = d.unit_kind
+        left join intake.submissions s
+            on s.form_id = d.form_id and s.period_id = d.period_id and s.unit_id = u.unit_id and s.row_role = 'unit'
+            and s.policy = 'collect' and s.received_at <= obligations_as_of.as_at
+        left join quality.verdicts v on v.unit_id = s.unit_id and v.submission_id = s.submission_id
         where d.due_at >= obligations_as_of.due_from and d.due_at < obligations_as_of.due_to
+            and (obligations_as_of.of_authority is null or f.authority_id = obligations_as_of.of_authority)
             and coalesce(u.valid_from <= p.ends_on, true) and coalesce(u.valid_to >= p.starts_on, true)
+        group by f.authority_id, a.time_zone, u.unit_id, d.form_id, d.period_id, d.due_at, d.due_on
     ),
 
     granted as (  -- whatever was granted last counts, be it to one unit or to all
@@ -81,36 +114,14 @@ as $$
         order by e.form_id, e.period_id, u.unit_id, e.granted_at desc, e.extension_id desc
     ),
 
-    received as (
-        select
-            s.form_id, s.period_id, s.unit_id, min(s.received_at) as first_received_at,
-            min(v.accepted_from) filter (
-                where v.outcome <> 'returned' and v.accepted_from <= obligations_as_of.as_at
-            ) as accepted_at,
-            count(*)::integer as submissions,
-            (array_agg(s.submission_id order by s.received_at desc, s.file_sha256 desc, s.submission_id desc))[1]
-                as latest_submission_id,
-            (array_agg(v.outcome order by s.received_at desc, s.file_sha256 desc, s.submission_id desc))[1]
-                as latest_outcome
-        from intake.submissions s
-        join (select distinct o.form_id, o.period_id from owed o) asked
-            on asked.form_id = s.form_id and asked.period_id = s.period_id
-        left join quality.verdicts v on v.unit_id = s.unit_id and v.submission_id = s.submission_id
-        where s.row_role = 'unit' and s.policy = 'collect' and s.received_at <= obligations_as_of.as_at
-        group by s.form_id, s.period_id, s.unit_id
-    ),
-
     known as (
         select
-            o.*, coalesce(g.until, o.declared_due_at) as due_at,
-            coalesce((g.until at time zone o.time_zone)::date, o.declared_due_on) as due_on,
+            r.*, coalesce(g.until, r.declared_due_at) as due_at,
+            coalesce((g.until at time zone r.time_zone)::date, r.declared_due_on) as due_on,
             g.until is not null as is_extended, g.reason, g.granted_by,
-            r.first_received_at, r.accepted_at, coalesce(r.submissions, 0) as submissions, r.latest_submission_id,
-            r.latest_outcome,
-            (coalesce(r.first_received_at, obligations_as_of.as_at) at time zone o.time_zone)::date as seen_on
-        from owed o
-        left join granted g on g.form_id = o.form_id and g.period_id = o.period_id and g.unit_id = o.unit_id
-        left join received r on r.form_id = o.form_id and r.period_id = o.period_id and r.unit_id = o.unit_id
+            (coalesce(r.first_received_at, obligations_as_of.as_at) at time zone r.time_zone)::date as seen_on
+        from received r
+        left join granted g on g.form_id = r.form_id and g.period_id = r.period_id and g.unit_id = r.unit_id
     ),
 
     judged as (
@@ -127,9 +138,9 @@ as $$
     )
 
     select
-        j.authority_id, j.unit_id, j.form_id, j.period_id, j.due_at, j.due_on, j.declared_due_at, j.is_extended,
-        j.reason, j.granted_by, j.first_received_at, j.accepted_at, j.submissions, j.latest_submission_id,
-        j.latest_outcome, j.status,
+        j.authority_id, j.unit_id, j.form_id, j.period_id, j.due_at, j.due_on, j.declared_due_at, j.declared_due_on,
+        j.is_extended, j.reason, j.granted_by, j.first_received_at, j.accepted_at, j.submissions,
+        j.latest_submission_id, j.latest_outcome, j.status,
         case
             when j.status in ('late', 'missing') then greatest(1, seen.working_days - due.working_days)
             else 0
