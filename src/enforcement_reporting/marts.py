@@ -234,6 +234,8 @@ def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:
     """Return what the marts depend on beside the submissions: the catalog loaded and the dbt project, in one digest."""
     row = connection.execute("select catalog_sha256 from catalog.state").fetchone()
     digest = hashlib.sha256(str(row[0] if row else None).encode())
+    row = connection.execute("select prosrc from pg_proc where oid = 'deadlines.obligations_as_of'::regproc").fetchone()
+    digest.update(str(row[0] if row else None).encode())  # its text stands in a view, see macros/inlined.sql
     for path in sorted(dbt_project.rglob("*")):
         if path.suffix in (".sql", ".yml") and path.is_file():
             digest.update(path.relative_to(dbt_project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -383,6 +383,7 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     )
     yield "days", ("day", "is_working", "working_days"), list(days_counted())
     yield "deadlines", ("form_id", "period_id", "unit_kind", "due_at", "due_on"), list(_deadline_rows(catalog))
+    yield from _reporting_rows(catalog)
     yield (
         "indicators",
         (
@@ -519,6 +520,38 @@ def _deadline_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
             for period in owed:
                 if deadline and (day := deadline.due_on(period)) is not None:
                     yield form.form_id, period.period_id, kind, deadline.due_at(day, zone), day
+
+
+def _reporting_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
+    """Yield what is declared about how units report: how much may be missing, and by what they are ranked."""
+    thresholds = list(catalog.missing_reports_a_year.items())
+    boards = [(item.authority_id, item.reporting_quality) for item in catalog.authorities if item.reporting_quality]
+    yield "reporting_thresholds", ("authority_id", "missing_reports_a_year"), thresholds
+    yield (
+        "reporting_scoreboards",
+        ("authority_id", "scoreboard_name", "ties"),
+        [(authority_id, board.name, board.ties) for authority_id, board in boards],
+    )
+    yield (
+        "reporting_items",
+        (
+            *("authority_id", "item_id", "item_name", "sort_no", "measure", "better", "minimum_obligations", "weight"),
+            *("points_top", "points_step", "points_bottom"),
+        ),
+        [
+            (
+                *(authority_id, item.item_id, item.name, number, item.measure, item.better, item.minimum_obligations),
+                *(item.weight, item.points.top, item.points.step, item.points.bottom),
+            )
+            for authority_id, board in boards
+            for number, item in enumerate(board.items)
+        ],
+    )
+    yield (
+        "reporting_ranked_units",
+        ("authority_id", "unit_id"),
+        [(item.authority_id, unit.unit_id) for item in catalog.authorities for unit in item.units_ranked_by_reporting],
+    )
 
 
 def _unit_rows(catalog: Catalog) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
