@@ -1,0 +1,133 @@
+-- A unit and a group are worked out apart, so that a question about one unit reads nothing of the others.
+with
+
+obligations as not materialized (
+    select * from {{ ref('fct_obligations') }}
+),
+
+units as (
+    select * from {{ ref('stg_catalog__units') }}
+),
+
+thresholds as (
+    select * from {{ ref('stg_catalog__reporting_thresholds') }}
+),
+
+unit_closure as (
+    select * from {{ ref('stg_catalog__unit_closure') }}
+    where depth > 0
+),
+
+counted as not materialized (
+    select
+        authority_id,
+        authority_name,
+        unit_id,
+        year,
+        month,
+        count(*) filter (where status in ('on_time', 'late', 'missing')) as owed,
+        count(*) filter (where status = 'extended') as extended,
+        count(*) filter (where status = 'on_time') as on_time,
+        count(*) filter (where status = 'late') as late,
+        count(*) filter (where status = 'missing') as missing,
+        coalesce(sum(working_days_late) filter (where status = 'late'), 0)::bigint as working_days_late,
+        count(*) filter (where submissions > 0) as reported,
+        coalesce(sum(submissions), 0)::bigint as submissions,
+        count(is_first_pass) as first_checked,
+        count(*) filter (where is_first_pass) as first_passed,
+        sum(errors)::bigint as errors,
+        sum(questions)::bigint as questions,
+        sum(unanswered_questions)::bigint as unanswered_questions,
+        max(as_at) as as_at
+    from obligations
+    group by authority_id, authority_name, unit_id, year, month
+),
+
+-- Reports are the units' own: one that lies within another reports by itself, and counts in every group it is in.
+counted_with_groups as (
+    select
+        counted.*,
+        false as is_group
+    from counted
+
+    union all
+
+    select
+        counted.authority_id,
+        counted.authority_name,
+        unit_closure.group_id as unit_id,
+        counted.year,
+        counted.month,
+{%- for column in ['owed', 'extended', 'on_time', 'late', 'missing', 'working_days_late', 'reported', 'submissions',
+    'first_checked', 'first_passed', 'errors', 'questions', 'unanswered_questions'] %}
+        sum(counted.{{ column }})::bigint as {{ column }},
+{%- endfor %}
+        max(counted.as_at) as as_at,
+        true as is_group
+    from counted
+    inner join unit_closure on counted.unit_id = unit_closure.unit_id
+    group by counted.authority_id, counted.authority_name, unit_closure.group_id, counted.year, counted.month
+),
+
+rated as (
+    select
+        *,
+        100 * {{ exact_ratio('on_time', 'owed') }} as on_time_rate,
+        100 * {{ exact_ratio('first_passed', 'first_checked') }} as first_pass_rate,
+        {{ exact_ratio('submissions', 'reported') }} as submissions_per_obligation,
+        {{ exact_ratio('working_days_late', 'late') }} as average_working_days_late,
+        sum(missing) over (
+            partition by unit_id, is_group, year
+            order by month
+        )::bigint as missing_in_year
+    from counted_with_groups
+),
+
+final as (
+    select
+        rated.authority_id,
+        rated.authority_name,
+        rated.unit_id,
+        units.unit_name,
+        rated.is_group,
+        rated.year,
+        rated.month,
+        rated.owed,
+        rated.extended,
+        rated.on_time,
+        rated.late,
+        rated.missing,
+        rated.on_time_rate,
+        coalesce(round(rated.on_time_rate, 2)::text, '—') as on_time_rate_text,
+        case when rated.owed = 0 then '没有到期的应报' end as on_time_rate_reason,
+        rated.working_days_late,
+        rated.average_working_days_late,
+        coalesce(round(rated.average_working_days_late, 2)::text, '—') as average_working_days_late_text,
+        case when rated.late = 0 then '没有迟报' end as average_working_days_late_reason,
+        rated.reported,
+        rated.first_checked,
+        rated.first_passed,
+        rated.first_pass_rate,
+        coalesce(round(rated.first_pass_rate, 2)::text, '—') as first_pass_rate_text,
+        case
+            when rated.reported = 0 then '没有报送'
+            when rated.first_checked = 0 then '尚未审核'
+        end as first_pass_rate_reason,
+        rated.submissions,
+        rated.submissions_per_obligation,
+        coalesce(round(rated.submissions_per_obligation, 2)::text, '—') as submissions_per_obligation_text,
+        case when rated.reported = 0 then '没有报送' end as submissions_per_obligation_reason,
+        rated.errors,
+        rated.questions,
+        rated.unanswered_questions,
+        rated.missing_in_year,
+        case when not rated.is_group then thresholds.missing_reports_a_year end as missing_reports_a_year,
+        case when not rated.is_group then rated.missing_in_year > thresholds.missing_reports_a_year end
+            as is_over_threshold,
+        rated.as_at
+    from rated
+    inner join units on rated.unit_id = units.unit_id
+    left join thresholds on rated.authority_id = thresholds.authority_id
+)
+
+select * from final
