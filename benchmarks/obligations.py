@@ -154,7 +154,9 @@ def history(connection: psycopg.Connection, units: int, forms: int, months: int)
         with cursor.copy("copy catalog.deadlines (form_id, period_id, unit_kind, due_at, due_on) from stdin") as copy:
             for form_id, period_id, ends_on in periods:
                 due_on = nth_working_day_after(ends_on, 5)
-                copy.write_row((form_id, period_id, "镇街", datetime.combine(due_on, datetime.min.time(), ZONE), due_on))
+                copy.write_row(
+                    (form_id, period_id, "镇街", datetime.combine(due_on, datetime.min.time(), ZONE), due_on)
+                )
         cursor.execute("update catalog.deadlines set due_at = due_at + interval '17 hours 30 minutes'")
     for statement in (SUBMISSIONS, VERDICTS):
         connection.execute(statement.encode())

@@ -5,7 +5,8 @@ Headings are English, for the engineer at the terminal; names and messages are t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -23,6 +24,8 @@ from enforcement_reporting.warehouse import engine
 _WORST_FIRST = "case severity when 'error' then 1 when 'question' then 2 else 3 end"
 SEVERITIES = {"error": "red", "question": "yellow", "notice": "dim"}
 FINDINGS_SHOWN = 50
+UNITS_SHOWN = 15
+EXAMPLES_NAMED = 5
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREADABLE = 0, 1, 2
 
 
@@ -37,6 +40,7 @@ def print_summary(settings: Settings, since: datetime | None = None, console: Co
     _print_key_figures(settings, console)
     _print_months(settings, console)
     _print_rankings(settings, console)
+    _print_reporting_quality(settings, console)
     docs = settings.state / "data_docs" / "index.html"
     if docs.exists():
         console.print(f"Data Docs of the last check: {docs}", soft_wrap=True)
@@ -117,6 +121,185 @@ def print_impact(settings: Settings, submission_id: str, console: Console | None
         )
     console.print(table)
     console.print(f"{len(moved)} figures moved.")
+
+
+def reporting_quality_paragraph(settings: Settings, authority_id: str, month: str) -> str:
+    """Return the paragraph 报送质量 of a bulletin on what was due in a month such as 2023-09.
+
+    Its figures are those of the marts; what went wrong is named unit by unit, a few of each kind. Where nothing had
+    fallen due by the last look there is one sentence that says so. Raises ValueError for what is no month.
+    """
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise ValueError(f"expected a month such as 2023-09, found {month!r}")
+    year, number = map(int, month.split("-"))
+    asked = {"authority_id": authority_id, "year": year, "month": month}
+    whole = _read(
+        settings,
+        """
+        select q.* from marts.fct_reporting_quality q
+        join marts.dim_unit u on u.unit_id = q.unit_id and u.parent_unit_id is null
+        where q.authority_id = :authority_id and q.year = :year and q.month = :month
+        """,
+        **asked,
+    )
+    title = f"{year}年{number}月"
+    if not len(whole) or not whole.iloc[0]["owed"]:
+        return f"{title}，没有到期的应报。"
+    (all_units,) = _rows(whole)
+    sentences = [_on_time_sentence(title, all_units)]
+    if all_units.reported:
+        sentences.append(_accepted_sentence(all_units))
+    sentences.append(_faults_sentence(_faults(settings, **asked), all_units))
+    over = _read(
+        settings,
+        """
+        select q.unit_name, q.missing_in_year, q.missing_reports_a_year from marts.fct_reporting_quality q
+        join marts.dim_unit u on u.unit_id = q.unit_id
+        where q.authority_id = :authority_id and q.year = :year and q.month = :month and q.is_over_threshold
+        order by q.missing_in_year desc, u.sort_no
+        """,
+        **asked,
+    )
+    if len(over):
+        named = _enumerated([f"{row.unit_name}（{row.missing_in_year}次）" for row in _rows(over)], "、")
+        sentences.append(f"今年以来未报超过{over.iloc[0]['missing_reports_a_year']}次的有{named}。")
+    return "".join(sentences)
+
+
+def _on_time_sentence(title: str, row: Any) -> str:
+    text = f"{title}，应报{row.owed}次，按时报送{row.on_time}次，按时报送率{row.on_time_rate_text}%"
+    if row.late:
+        text += f"；迟报{row.late}次，平均迟报{_plain(_rounded(row.average_working_days_late, 2))}个工作日"
+    if row.missing:
+        text += f"；至今未报{row.missing}次"
+    if row.extended:
+        text += f"；另有{row.extended}次经批准延期，尚未到期"
+    return text + "。"
+
+
+def _accepted_sentence(row: Any) -> str:
+    text = f"已报送的{row.reported}次应报共收到报送{row.submissions}次"
+    if row.first_checked:
+        text += f"，一次通过{row.first_passed}次，一次通过率{row.first_pass_rate_text}%"
+    if row.unanswered_questions:
+        text += f"；尚有{row.unanswered_questions}个核实性问题没有说明"
+    return text + "。"
+
+
+def _faults_sentence(faults: pd.DataFrame, whole: Any) -> str:
+    """Return what went wrong, by kind, in the words of the bulletins; a sentence too where nothing did."""
+    kinds: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+        ("late", "不及时", lambda row: f"{row.unit_name}{row.period}迟报{row.working_days_late}个工作日"),
+        ("missing", "不及时", lambda row: f"{row.unit_name}{row.period}至今未报"),
+        ("returned", "不准确", lambda row: f"{row.unit_name}{row.period}数据有误被退回"),
+        ("revised", "反复修改", lambda row: f"{row.unit_name}{row.period}先后报送{row.submissions}次"),
+    )
+    problems: dict[str, None] = {}
+    examples = []
+    for kind, problem, said in kinds:
+        rows = [row for row in _rows(faults) if row.kind == kind]
+        if rows:
+            problems[problem] = None
+            examples.append(_enumerated([said(row) for row in rows], "，"))
+    if not examples:
+        return "各单位均按时报送" + ("，数据一次通过。" if whole.first_passed == whole.owed else "。")
+    return f"报送失误仍有发生，存在数据{'、'.join(problems)}等问题。如，{'；'.join(examples)}。"
+
+
+def _faults(settings: Settings, **asked: Any) -> pd.DataFrame:
+    """Return what went wrong with what was due in a month, one row an obligation and kind, in the catalog's order."""
+    faults = _read(
+        settings,
+        """
+        with due as (
+            select o.*, u.sort_no, f.sort_no as form_no,
+                (
+                    select count(distinct a.form_id) from marts.fct_obligations a
+                    where a.authority_id = :authority_id and a.year = :year and a.month = :month
+                ) as forms
+            from marts.fct_obligations o
+            join marts.dim_unit u on u.unit_id = o.unit_id
+            join marts.dim_form f on f.form_id = o.form_id
+            where o.authority_id = :authority_id and o.year = :year and o.month = :month
+        ),
+        kinds as (
+            select 'late' as kind, d.* from due d where d.status = 'late'
+            union all select 'missing', d.* from due d where d.status = 'missing'
+            union all select 'returned', d.* from due d where not d.is_first_pass
+            union all select 'revised', d.* from due d where d.submissions > 1
+        )
+        select kind, unit_name, form_title, period_name, working_days_late, submissions, forms from kinds
+        order by declared_due_at, form_no, period_id, sort_no
+        """,
+        **asked,
+    )
+    # An issue of a campaign is called by what stands in brackets at the end: （0912期）.
+    periods = [match[1] if (match := re.search(r"（([^（）]+)）$", name)) else name for name in faults["period_name"]]
+    forms = [
+        f"《{title}》" if count > 1 else "" for title, count in zip(faults["form_title"], faults["forms"], strict=True)
+    ]
+    return faults.assign(period=[form + period for form, period in zip(forms, periods, strict=True)])
+
+
+def _enumerated(texts: Sequence[str], separator: str) -> str:
+    """Return the first few texts, and how many there are where that is not all."""
+    if len(texts) <= EXAMPLES_NAMED:
+        return separator.join(texts)
+    return f"{separator.join(texts[:EXAMPLES_NAMED])}等{len(texts)}次"
+
+
+def _print_reporting_quality(settings: Settings, console: Console) -> None:
+    """Print how the units of each authority reported what fell due in its last month with obligations."""
+    months = _read(
+        settings,
+        "select authority_id, authority_name, max(month) as month from marts.fct_obligations group by 1, 2 order by 1",
+    )
+    for last in _rows(months):
+        quality = _read(
+            settings,
+            """
+            select q.*, r.rank from marts.fct_reporting_quality q
+            join marts.dim_unit u on u.unit_id = q.unit_id
+            left join marts.reporting_quality_ranking r
+                on r.unit_id = q.unit_id and r.year = q.year and r.month = q.month and r.item_id = 'total'
+            where q.authority_id = :authority_id and q.year = :year and q.month = :month
+                and (
+                    u.parent_unit_id is null
+                    or not q.is_group and (q.late + q.missing > 0 or q.submissions > q.first_passed)
+                )
+            order by q.is_group desc, q.late + q.missing desc, q.submissions - q.first_passed desc, u.sort_no
+            """,
+            authority_id=last.authority_id,
+            year=int(last.month[:4]),
+            month=last.month,
+        )
+        headers = (
+            "unit",
+            "owed",
+            "on time",
+            "late",
+            "missing",
+            "on time %",
+            "days late",
+            "first pass %",
+            "sent",
+            "rank",
+        )
+        table = _table(*headers, title=f"Reporting quality: {last.authority_name} {last.month}")
+        for row in _rows(quality.head(1 + UNITS_SHOWN)):
+            table.add_row(
+                escape(row.unit_name),
+                *(str(number) for number in (row.owed, row.on_time, row.late, row.missing)),
+                row.on_time_rate_text,
+                str(row.working_days_late),
+                row.first_pass_rate_text,
+                str(row.submissions),
+                _plain(row.rank),
+            )
+        console.print(table)
+        if (left := len(quality) - 1 - UNITS_SHOWN) > 0:
+            console.print(f"… and {left} more units: export fct_reporting_quality --where month={last.month}")
+        console.print(escape(reporting_quality_paragraph(settings, last.authority_id, last.month)), soft_wrap=True)
 
 
 def _print_file_findings(settings: Settings, file_id: int, console: Console) -> int:

@@ -72,8 +72,8 @@ counted_with_groups as (
 rated as (
     select
         *,
-        100 * {{ exact_ratio('on_time', 'owed') }} as on_time_rate,
-        100 * {{ exact_ratio('first_passed', 'first_checked') }} as first_pass_rate,
+        trim_scale(100 * {{ exact_ratio('on_time', 'owed') }}) as on_time_rate,
+        trim_scale(100 * {{ exact_ratio('first_passed', 'first_checked') }}) as first_pass_rate,
         {{ exact_ratio('submissions', 'reported') }} as submissions_per_obligation,
         {{ exact_ratio('working_days_late', 'late') }} as average_working_days_late,
         sum(missing) over (
