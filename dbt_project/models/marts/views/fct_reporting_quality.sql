@@ -58,10 +58,19 @@ counted_with_groups as (
         unit_closure.group_id as unit_id,
         counted.year,
         counted.month,
-{%- for column in ['owed', 'extended', 'on_time', 'late', 'missing', 'working_days_late', 'reported', 'submissions',
-    'first_checked', 'first_passed', 'errors', 'questions', 'unanswered_questions'] %}
-        sum(counted.{{ column }})::bigint as {{ column }},
-{%- endfor %}
+        sum(counted.owed)::bigint as owed,
+        sum(counted.extended)::bigint as extended,
+        sum(counted.on_time)::bigint as on_time,
+        sum(counted.late)::bigint as late,
+        sum(counted.missing)::bigint as missing,
+        sum(counted.working_days_late)::bigint as working_days_late,
+        sum(counted.reported)::bigint as reported,
+        sum(counted.submissions)::bigint as submissions,
+        sum(counted.first_checked)::bigint as first_checked,
+        sum(counted.first_passed)::bigint as first_passed,
+        sum(counted.errors)::bigint as errors,
+        sum(counted.questions)::bigint as questions,
+        sum(counted.unanswered_questions)::bigint as unanswered_questions,
         max(counted.as_at) as as_at,
         true as is_group
     from counted
