@@ -93,8 +93,11 @@ with numbered as (
     cross join catalog.units u
     where d.due_at >= %(due_from)s and d.due_at < %(as_at)s
 )
-select count(*), count(*) filter (where n %% 50 <> 1 and n %% 20 = 0), count(*) filter (where n %% 50 = 1)
+select count(*),
+    count(*) filter (where n %% 50 <> 1 and n %% 20 = 0 and first_received_at <= %(as_at)s),
+    count(*) filter (where n %% 50 = 1 or n %% 20 = 0 and first_received_at > %(as_at)s)
 from numbered
+cross join lateral (select due_at + interval '1 day' * (1 + n %% 9) - interval '3 hours' as first_received_at) as late
 """
 ASKED = """
 select count(*), count(*) filter (where status = 'late'), count(*) filter (where status = 'missing'),
@@ -117,14 +120,14 @@ def main() -> int:
         with connect(settings) as connection:
             connection.autocommit = True
             history(connection, options.units, options.forms, options.months)
-            rows, right, slowest = measure(connection, server)
+            rows, right, dearest = measure(connection, server)
     text = (
         f"{options.units:,} units owe {options.forms} monthly forms; {options.months} months of reports. "
         + ("Every number is the one that arithmetic gives.\n\n" if right else "THE NUMBERS ARE NOT THOSE EXPECTED.\n\n")
         + table(["obligations as of a day", "owed", "late", "missing", "server CPU s", "wall s"], rows)
     )
     print("\n" + text)
-    right &= slowest < LIMIT_SECONDS
+    right &= dearest < LIMIT_SECONDS
     if options.publish and right:
         publish(f"Obligations: {options.units * options.forms * options.months:,} in {options.months} months", text)
     return 0 if right else 1
@@ -164,11 +167,11 @@ def history(connection: psycopg.Connection, units: int, forms: int, months: int)
 
 
 def measure(connection: psycopg.Connection, server: LocalServer) -> tuple[list[list[str]], bool, float]:
-    """Return the rows of the table, whether every number is right, and the seconds of the slowest answer."""
+    """Return the rows of the table, whether every number is right, and the seconds of CPU of the dearest answer."""
     row = connection.execute("select max(due_at) from catalog.deadlines").fetchone()
     assert row is not None
     as_at: datetime = row[0] + timedelta(minutes=1)
-    rows, right, slowest = [], True, 0.0
+    rows, right, dearest = [], True, 0.0
     for title, due_from in (
         ("due on that day", as_at - timedelta(days=1)),
         ("due in the year up to it", as_at - timedelta(days=366)),
@@ -181,13 +184,11 @@ def measure(connection: psycopg.Connection, server: LocalServer) -> tuple[list[l
         spent = server_cpu(server) - before
         expected = connection.execute(EXPECTED.encode(), asked).fetchone()
         assert found is not None and expected is not None
-        # What was sent late after the day asked of is missing on it.
-        late = expected[1] if title != "due on that day" else found[1]
-        right &= found[0] == expected[0] and found[1] + found[2] == expected[1] + expected[2]
-        print(title, found, expected, late, f"{seconds:.2f} s", flush=True)
+        right &= found[:3] == expected
+        print(title, found, expected, f"{seconds:.2f} s", flush=True)
         rows.append([title, *(f"{number:,}" for number in found[:3]), f"{spent:.2f}", f"{seconds:.2f}"])
-        slowest = max(slowest, seconds)
-    return rows, right, slowest
+        dearest = max(dearest, spent)
+    return rows, right, dearest
 
 
 if __name__ == "__main__":

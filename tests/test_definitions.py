@@ -776,7 +776,7 @@ def test_the_pieces_that_are_shown_fit_what_the_page_has_written(tmp_path: Path)
         path.write_text(content, encoding="utf-8")
     folder = tmp_path / "catalog" / "qingshan"
     with (folder / "authority.yaml").open("a", encoding="utf-8") as file:
-        file.write(PIECES["groupings"])
+        file.write(PIECES["groupings"] + PIECES["reporting_quality"])
     (folder / "scoreboards.yaml").write_text(PIECES["scoreboards"], encoding="utf-8")
     head = "form_id: cases\nauthority_id: qingshan\ntitle: 立案统计表\ncalendar: {kind: month}\n"
     (folder / "forms" / "cases.yaml").write_text(head + PIECES["figures"], encoding="utf-8")
@@ -785,5 +785,7 @@ def test_the_pieces_that_are_shown_fit_what_the_page_has_written(tmp_path: Path)
     )
     catalog = load_catalog(tmp_path)
     assert [board.scoreboard_id for board in catalog.scoreboards] == ["qingshan_prevention_board"]
+    (authority,) = catalog.authorities
+    assert authority.reporting_quality and {unit.kind for unit in authority.units_ranked_by_reporting} == {"乡镇"}
     (suite,) = (suite for suite in load_suites(tmp_path, catalog) if suite.form.form_id == "cases")
     assert suite.reach == "across_periods" and len(suite.checks) == 3
