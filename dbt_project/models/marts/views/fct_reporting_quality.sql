@@ -1,4 +1,22 @@
--- A unit and a group are worked out apart, so that a question about one unit reads nothing of the others.
+-- A unit and a group are worked out apart, and a group unit by unit, so that a question about one reads nothing of the
+-- others.
+{% set counts %}
+count(*) filter (where status in ('on_time', 'late', 'missing')) as owed,
+        count(*) filter (where status = 'extended') as extended,
+        count(*) filter (where status = 'on_time') as on_time,
+        count(*) filter (where status = 'late') as late,
+        count(*) filter (where status = 'missing') as missing,
+        coalesce(sum(working_days_late) filter (where status = 'late'), 0)::bigint as working_days_late,
+        count(*) filter (where submissions > 0) as reported,
+        coalesce(sum(submissions), 0)::bigint as submissions,
+        count(is_first_pass) as first_checked,
+        count(*) filter (where is_first_pass) as first_passed,
+        sum(errors)::bigint as errors,
+        sum(questions)::bigint as questions,
+        sum(unanswered_questions)::bigint as unanswered_questions,
+        max(as_at) as as_at
+{% endset %}
+
 with
 
 obligations as not materialized (
@@ -25,20 +43,7 @@ counted as not materialized (
         unit_id,
         year,
         month,
-        count(*) filter (where status in ('on_time', 'late', 'missing')) as owed,
-        count(*) filter (where status = 'extended') as extended,
-        count(*) filter (where status = 'on_time') as on_time,
-        count(*) filter (where status = 'late') as late,
-        count(*) filter (where status = 'missing') as missing,
-        coalesce(sum(working_days_late) filter (where status = 'late'), 0)::bigint as working_days_late,
-        count(*) filter (where submissions > 0) as reported,
-        coalesce(sum(submissions), 0)::bigint as submissions,
-        count(is_first_pass) as first_checked,
-        count(*) filter (where is_first_pass) as first_passed,
-        sum(errors)::bigint as errors,
-        sum(questions)::bigint as questions,
-        sum(unanswered_questions)::bigint as unanswered_questions,
-        max(as_at) as as_at
+        {{ counts | trim }}
     from obligations
     group by authority_id, authority_name, unit_id, year, month
 ),
@@ -73,8 +78,18 @@ counted_with_groups as (
         sum(counted.unanswered_questions)::bigint as unanswered_questions,
         max(counted.as_at) as as_at,
         true as is_group
-    from counted
-    inner join unit_closure on counted.unit_id = unit_closure.unit_id
+    from unit_closure
+    cross join lateral (
+        select
+            authority_id,
+            authority_name,
+            year,
+            month,
+            {{ counts | trim | indent(4) }}
+        from obligations
+        where obligations.unit_id = unit_closure.unit_id
+        group by authority_id, authority_name, year, month
+    ) as counted
     group by counted.authority_id, counted.authority_name, unit_closure.group_id, counted.year, counted.month
 ),
 
