@@ -1,20 +1,20 @@
 -- A unit and a group are worked out apart, and a group unit by unit, so that a question about one reads nothing of the
 -- others.
 {% set counts %}
-count(*) filter (where status in ('on_time', 'late', 'missing')) as owed,
-        count(*) filter (where status = 'extended') as extended,
-        count(*) filter (where status = 'on_time') as on_time,
-        count(*) filter (where status = 'late') as late,
-        count(*) filter (where status = 'missing') as missing,
-        coalesce(sum(working_days_late) filter (where status = 'late'), 0)::bigint as working_days_late,
-        count(*) filter (where submissions > 0) as reported,
-        coalesce(sum(submissions), 0)::bigint as submissions,
-        count(is_first_pass) as first_checked,
-        count(*) filter (where is_first_pass) as first_passed,
-        sum(errors)::bigint as errors,
-        sum(questions)::bigint as questions,
-        sum(unanswered_questions)::bigint as unanswered_questions,
-        max(as_at) as as_at
+count(*) filter (where obligations.status in ('on_time', 'late', 'missing')) as owed,
+        count(*) filter (where obligations.status = 'extended') as extended,
+        count(*) filter (where obligations.status = 'on_time') as on_time,
+        count(*) filter (where obligations.status = 'late') as late,
+        count(*) filter (where obligations.status = 'missing') as missing,
+        coalesce(sum(obligations.working_days_late) filter (where obligations.status = 'late'), 0)::bigint as working_days_late,
+        count(*) filter (where obligations.submissions > 0) as reported,
+        coalesce(sum(obligations.submissions), 0)::bigint as submissions,
+        count(obligations.is_first_pass) as first_checked,
+        count(*) filter (where obligations.is_first_pass) as first_passed,
+        sum(obligations.errors)::bigint as errors,
+        sum(obligations.questions)::bigint as questions,
+        sum(obligations.unanswered_questions)::bigint as unanswered_questions,
+        max(obligations.as_at) as as_at
 {% endset %}
 
 with
@@ -38,14 +38,15 @@ unit_closure as (
 
 counted as not materialized (
     select
-        authority_id,
-        authority_name,
-        unit_id,
-        year,
-        month,
+        obligations.authority_id,
+        obligations.authority_name,
+        obligations.unit_id,
+        obligations.year,
+        obligations.month,
         {{ counts | trim }}
     from obligations
-    group by authority_id, authority_name, unit_id, year, month
+    group by
+        obligations.authority_id, obligations.authority_name, obligations.unit_id, obligations.year, obligations.month
 ),
 
 -- Reports are the units' own: one that lies within another reports by itself, and counts in every group it is in.
@@ -79,17 +80,18 @@ counted_with_groups as (
         max(counted.as_at) as as_at,
         true as is_group
     from unit_closure
-    cross join lateral (
-        select
-            authority_id,
-            authority_name,
-            year,
-            month,
-            {{ counts | trim | indent(4) }}
-        from obligations
-        where obligations.unit_id = unit_closure.unit_id
-        group by authority_id, authority_name, year, month
-    ) as counted
+    cross join
+        lateral (
+            select
+                obligations.authority_id,
+                obligations.authority_name,
+                obligations.year,
+                obligations.month,
+                {{ counts | trim | indent(8) }}
+            from obligations
+            where obligations.unit_id = unit_closure.unit_id
+            group by obligations.authority_id, obligations.authority_name, obligations.year, obligations.month
+        ) as counted
     group by counted.authority_id, counted.authority_name, unit_closure.group_id, counted.year, counted.month
 ),
 
