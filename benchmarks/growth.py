@@ -1,8 +1,8 @@
 """What a new month costs on a short and on a long history, against building everything: a table of CPU seconds.
 
 The history is put into the intake tables directly, as if units had reported one form of thirty figures month by month;
-the marts are then built as the product builds them. Measured are the next month, a late correction in the middle of
-the history, building everything, and the question how a month looked before the correction. What the first two leave
+the marts are then built as the product builds them. Measured are the next month, a correction of two months back,
+building everything, and the question how that month looked before the correction. What the first two leave
 must be what building everything gives, row by row.
 
     python benchmarks/growth.py [--observations 1000000] [--publish]
@@ -167,8 +167,8 @@ def measure(settings: Settings, months: int, server: LocalServer) -> tuple[dict[
 
     receive(settings, [month_id(LAST_MONTH)])
     timed("a new month", lambda: marts.build(settings))
-    # In the second month of the last year but one, or the first month there is: eleven later months may follow from it.
-    corrected = f"{LAST_MONTH // 12 - 1}-02" if months > 24 else history[0]
+    # The same month on either history, as what a correction moves is its window: two later months follow from it.
+    corrected = month_id(LAST_MONTH - 2)
     before = as_of_instant(settings)
     receive(settings, [corrected], unit="bench_u00003", more=7, mark="-corrected", after=4_000)
     timed("a late correction", lambda: marts.build(settings))

@@ -26,8 +26,8 @@ from enforcement_reporting.intake import BATCH_FILES
 from enforcement_reporting.local.postgres import ensure_server, stop_server
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import Delivery, Incoming, connect, migrate, record_files
-from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
-from enforcement_reporting.workbook.recognise import Observation
+from enforcement_reporting.workbook import Observations, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.measures import Reading
 
 SUBMISSIONS, OBSERVATIONS = 5, 30
 COLUMNS = {
@@ -55,17 +55,20 @@ def read_workbooks(catalog: Catalog, number: int) -> Iterator[Incoming]:
                 period,
                 "unit",
                 f"Sheet{place}",
-                [
-                    Observation(
-                        f"{form.form_id}.indicator_{item:02}",
-                        "value" if item % 7 else "zero",
-                        Decimal(book * item) if item % 3 else Decimal(book * item) / 100,
-                        str(book * item),
-                        0 if item % 3 else 2,
-                        f"{chr(65 + item % 26)}{place + 4}",
-                    )
-                    for item in range(OBSERVATIONS)
-                ],
+                Observations(
+                    [f"{form.form_id}.indicator_{item:02}" for item in range(OBSERVATIONS)],
+                    [
+                        Reading(
+                            "value" if item % 7 else "zero",
+                            Decimal(book * item) if item % 3 else Decimal(book * item) / 100,
+                            str(book * item),
+                            0 if item % 3 else 2,
+                            "",
+                        )
+                        for item in range(OBSERVATIONS)
+                    ],
+                    [f"{chr(65 + item % 26)}{place + 4}" for item in range(OBSERVATIONS)],
+                ),
             )
             for place in range(SUBMISSIONS)
         ]

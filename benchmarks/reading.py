@@ -5,7 +5,7 @@ period a workbook, thirty figures under a header of two rows. No two workbooks a
 once, as in a run of the intake: in turns with the bare reader, some at a time. The medians are of CPU time, so that a
 busy machine disturbs them little. All values are compared with what was written.
 
-    python benchmarks/reading.py [--workbooks 300]
+    python benchmarks/reading.py [--workbooks 300] [--publish]
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from python_calamine import CalamineWorkbook
 
 from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.workbook import Reader, ReadWorkbook
+from report import publish, table
 
 PLACES = (
     *("河口", "上坡", "东门", "西桥", "南关", "北山", "柳林", "石湾", "白塔", "青泉"),
@@ -174,6 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what the two cost."""
     parser = argparse.ArgumentParser(description="Measure what reading workbooks costs.")
     parser.add_argument("--workbooks", type=int, default=300)
+    parser.add_argument("--publish", action="store_true", help="write the table into docs/benchmarks.md")
     options = parser.parse_args(arguments)
     chance = random.Random(20250901)
     written = []
@@ -192,12 +194,19 @@ def main(arguments: list[str] | None = None) -> int:
         own.append(own_ms)
         total += sum(check(one, rows) for one, (_, _, rows) in zip(read, chunk, strict=True))
     size = sum(len(content) for _, content, _ in written) / len(written) / 1000
-    print(f"{len(written)} workbooks of {len(FORMS)} sheets, {size:.1f} kB each; sum of all values {total}, as written")
-    print(f"{'CPU ms a workbook':24}{'median':>8}{'first':>8}{'lowest':>8}")
-    for name, times in (("bare calamine", bare), ("Reader.read", own)):
-        print(f"{name:24}{statistics.median(times):8.3f}{times[0]:8.3f}{min(times):8.3f}")
     ratios = [one / other for one, other in zip(own, bare, strict=True)]
-    print(f"{'ratio':24}{statistics.median(ratios):8.2f}{ratios[0]:8.2f}{min(ratios):8.2f}")
+    rows = [
+        [name, *(f"{figure:.{decimals}f}" for figure in (statistics.median(each), each[0], min(each)))]
+        for name, each, decimals in (("bare calamine", bare, 3), ("this project", own, 3), ("ratio", ratios, 2))
+    ]
+    text = (
+        f"{len(written)} workbooks of {len(FORMS)} sheets with thirty figures each, {size:.1f} kB; sum of all values"
+        f" {total}, as written. Of {len(ratios)} turns of {CHUNK} workbooks the median, the first, when nothing is"
+        f" known of the template, and the lowest.\n\n{table(['CPU ms a workbook', 'median', 'first', 'lowest'], rows)}"
+    )
+    print(text)
+    if options.publish:
+        publish("Reading a workbook", text)
     return 0
 
 

@@ -49,6 +49,9 @@ COMPETITORS = {
     "naive_pandas": "pandas read_excel + to_sql",
 }
 IN_OTHER_ENVIRONMENT = {"dlt_dbt"}
+STARTS = {"dbt": "a dbt start, this project parsed cold", "great_expectations": "a Great Expectations start"}
+# What this project is to stay within: so many times the limit, and one start of each tool it works with.
+TIMES_THE_LIMIT = 1.5
 
 RESULTS = {
     "observations": "unit_id, indicator_id, period_id, sheet, cell, trim_scale(round(value::numeric, 6))",
@@ -95,7 +98,11 @@ def main() -> int:
         print(f"{count} workbooks, {cells} figures", flush=True)
         costs: dict[str, list[Cost]] = {name: [] for name in names}
         sums: dict[str, dict[str, str]] = {}
+        starts: dict[str, list[Cost]] = {name: [] for name in STARTS} if "project" in names else {}
         for number in range(options.rounds):
+            for name, of_start in starts.items():
+                of_start.append(start_once(name, place, server))
+                print(f"round {number + 1} start of {name}: CPU {of_start[-1].cpu:.2f} s", flush=True)
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 cost, sums[name] = run_once(name, place, server)
                 costs[name].append(cost)
@@ -104,8 +111,11 @@ def main() -> int:
         return 1
     text = table(
         ["", "CPU s", "of them server", "wall s", "peak MB", "CPU ratio to the limit"],
-        [row(COMPETITORS[name], costs[name], costs.get("limit")) for name in names],
+        [row(COMPETITORS[name], costs[name], costs.get("limit")) for name in names]
+        + [row(STARTS[name], of_start, costs.get("limit")) for name, of_start in starts.items()],
     )
+    if starts and "limit" in costs:
+        text += "\n\n" + distance(costs, starts)
     facts = sums[names[0]]
     text = (
         f"{count} workbooks of five sheets, {cells} figures; medians of {options.rounds} rounds in turn. All end"
@@ -131,6 +141,17 @@ def row(title: str, costs: list[Cost], limit: list[Cost] | None) -> list[str]:
         f"{median(cost.megabytes for cost in costs):.0f}",
         ratio,
     ]
+
+
+def distance(costs: dict[str, list[Cost]], starts: dict[str, list[Cost]]) -> str:
+    """Say how far this project is from what it is to stay within."""
+    limit, project = (median(cost.cpu for cost in costs[name]) for name in ("limit", "project"))
+    beside = sum(median(cost.cpu for cost in of_start) for of_start in starts.values())
+    target = TIMES_THE_LIMIT * limit + beside
+    return (
+        f"{TIMES_THE_LIMIT} times the limit and one start of each tool are {target:.2f} CPU s; this project takes"
+        f" {project / target:.2f} times that, and without the starts {(project - beside) / limit:.1f} times the limit."
+    )
 
 
 def write_workbooks(definitions: Path, folder: Path) -> tuple[int, int]:
@@ -165,21 +186,45 @@ def contradict(submission: Submission) -> None:
 def run_once(name: str, place: Path, server: LocalServer) -> tuple[Cost, dict[str, str]]:
     """Run a competitor once into a new database; return what it cost and the checksums of its results."""
     database = f"bench_{name}"
+    python = OTHERS / "bin" / "python" if name in IN_OTHER_ENVIRONMENT else Path(sys.executable)
+    script = HERE / "competitors" / f"{name}.py"
+    state = new_state(place, name)
+    url = new_database(database, server)
+    cost = measured([python, script, place / "workbooks", place / "definitions", url], state, database, server)
+    return cost, checksums(server, database)
+
+
+def start_once(name: str, place: Path, server: LocalServer) -> Cost:
+    """Start a tool once, without any work; return what it cost."""
+    database, state = "bench_start", new_state(place, f"start_of_{name}")
+    url = new_database(database, server)
+    return measured([Path(sys.executable), HERE / "starts.py", name, url, state], state, database, server)
+
+
+def new_state(place: Path, name: str) -> Path:
+    """Return an empty folder."""
+    state = place / "state" / name
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    return state
+
+
+def new_database(database: str, server: LocalServer) -> str:
+    """Return the URL of an empty database."""
     with server.connect() as connection:
         connection.execute(f"drop database if exists {database}".encode())
         connection.execute(f"create database {database}".encode())
         connection.execute("checkpoint")
-    url = f"postgresql://{ROLE}:{PASSWORD}@127.0.0.1:{server.port}/{database}"
-    python = OTHERS / "bin" / "python" if name in IN_OTHER_ENVIRONMENT else Path(sys.executable)
-    script = HERE / "competitors" / f"{name}.py"
+    return f"postgresql://{ROLE}:{PASSWORD}@127.0.0.1:{server.port}/{database}"
+
+
+def measured(command: list[str | Path], state: Path, database: str, server: LocalServer) -> Cost:
+    """Run a program that works in this folder and on this database; return what it cost."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    state = place / "state" / name
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
     environment |= {"BENCHMARK_STATE": str(state), "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
     before, started = server_cpu(server), time.perf_counter()
     process = subprocess.Popen(
-        [python, script, place / "workbooks", place / "definitions", url],
+        command,
         env=environment,
         cwd=state,
         stdout=(state / "output").open("w"),
@@ -188,13 +233,12 @@ def run_once(name: str, place: Path, server: LocalServer) -> tuple[Cost, dict[st
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     if status:
-        sys.exit(f"{name} failed:\n" + (state / "output").read_text()[-3000:])
+        sys.exit(f"{state.name} failed:\n" + (state / "output").read_text()[-3000:])
     with server.connect() as connection:  # connections that are closing are still at work
         while connection.execute("select 1 from pg_stat_activity where datname = %s", [database]).fetchone():
             time.sleep(0.02)
     server_seconds = server_cpu(server) - before
-    cost = Cost(wall, usage.ru_utime + usage.ru_stime, server_seconds, usage.ru_maxrss / 1024)
-    return cost, checksums(server, database)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, server_seconds, usage.ru_maxrss / 1024)
 
 
 def checksums(server: LocalServer, database: str) -> dict[str, str]:

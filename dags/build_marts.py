@@ -1,4 +1,4 @@
-"""After submissions have been checked: build the marts."""
+"""After submissions or obligations have been checked: build the marts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from enforcement_reporting.settings import Settings
 
 
 @dag(
-    schedule=[Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")],
+    schedule=(
+        Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")
+        | Asset(name="checked_obligations", uri="enforcement-reporting://checked-obligations")
+    ),
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

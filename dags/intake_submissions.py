@@ -5,13 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable, TriggerRule, dag, task
+from airflow.sdk import (
+    Asset,
+    AssetAlias,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    CronTriggerTimetable,
+    TriggerRule,
+    dag,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from enforcement_reporting.settings import Settings
 from landing_watcher import NewFilesTrigger
 
 CHECKED_SUBMISSIONS = Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")
+EXPLAINED_FINDINGS = Asset(name="explained_findings", uri="enforcement-reporting://explained-findings")
+EXPLAINED_IF_ANY = AssetAlias("explained_findings_if_any")  # no event where no explanation came in
 LANDED_FILES = Asset(
     name="landed_files",
     uri="enforcement-reporting://landed-files",
@@ -65,15 +76,24 @@ def intake_submissions() -> None:
         return intake.take_in(Settings.from_environment(), chunk["files"], datetime.fromisoformat(chunk["seen_at"]))
 
     # Runs once all chunks are done, even if some failed: their fault must not keep the others from being checked.
-    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, outlets=[CHECKED_SUBMISSIONS])
-    def check_submissions() -> dict[str, Any]:
-        """Check what is unchecked, a former run's leavings included; skipped where the marts would stay as they are."""
-        from enforcement_reporting import quality
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, outlets=[CHECKED_SUBMISSIONS, EXPLAINED_IF_ANY])
+    def check_submissions(dag_run: Any = None, outlet_events: Any = None) -> dict[str, Any]:
+        """Check what is unchecked, a former run's leavings included; skipped where the marts would stay as they are.
 
-        checked = quality.check_submissions(Settings.from_environment())
+        What has come in is no longer missing, or it is late: the obligations are checked with it.
+        """
+        from enforcement_reporting import quality, review
+        from enforcement_reporting.warehouse import connect
+
+        settings = Settings.from_environment()
+        checked = quality.check_submissions(settings)
+        obligations = quality.check_obligations(settings, datetime.now(UTC)) if checked.submissions else None
         if not checked.marts_due:
             raise AirflowSkipException("Nothing has changed since the last check.")
-        return vars(checked)
+        with connect(settings) as connection:
+            if review.explained_since(connection, dag_run.start_date):
+                outlet_events[EXPLAINED_IF_ANY].add(EXPLAINED_FINDINGS)
+        return {**vars(checked), "obligations": obligations and obligations.findings}
 
     # A run counts as failed only if its last task failed. `check_submissions` may well succeed after a failed chunk.
     @task(trigger_rule=TriggerRule.ONE_FAILED, retries=0)

@@ -92,6 +92,19 @@ def test_every_task_is_limited_in_time_and_retried_unless_it_only_reports_a_fail
             assert task["retries"] >= 1 or task_id.startswith("fail_if_"), task_id
 
 
+def test_tasks_are_forks_of_a_process_that_has_imported_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DAGS))
+    from airflow.executors.local_executor import LocalExecutor
+
+    from warm_executor import WarmLocalExecutor
+
+    imported: list[bool] = []
+    heavy = {"dbt.cli.main", "enforcement_reporting.quality.expect"}
+    monkeypatch.setattr(LocalExecutor, "start", lambda self: imported.append(heavy <= sys.modules.keys()))
+    WarmLocalExecutor().start()
+    assert imported == [True]
+
+
 def test_watcher_reports_a_file_once_it_has_stopped_growing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(DAGS))
     from landing_watcher import NewFilesTrigger

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from copy import deepcopy
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,15 @@ from enforcement_reporting.catalog import (
     CalendarDefinition,
     Catalog,
     CatalogError,
+    Deadline,
     Form,
     Indicator,
     load_catalog,
-    read_definition,
     resolve,
 )
 from enforcement_reporting.periods import CalendarKind
-from enforcement_reporting.quality.rules import Rate, Suite, SuiteDefinition, load_suites
+from enforcement_reporting.quality import load_timeliness
+from enforcement_reporting.quality.rules import TIMELINESS, Rate, Suite, declared_suites, load_suites
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "examples" / "tables"
@@ -52,9 +54,11 @@ def test_every_form_has_a_suite(catalog: Catalog, suites: dict[str, Suite]) -> N
 def test_every_definition_stands_under_its_authority_and_bears_its_own_name(catalog: Catalog) -> None:
     declared = {(form.authority_id, form.form_id) for form in catalog.forms}
     forms = {(path.parts[-3], path.stem) for path in (ROOT / "catalog").glob("*/forms/*.yaml")}
-    expectations = {(path.parts[-2], path.stem) for path in (ROOT / "expectations").glob("*/*.yaml")}
+    expectations = {(path.parts[-2], path.stem) for path, _ in declared_suites(ROOT)}
     assert forms == declared
     assert expectations == declared
+    owed = {path.parts[-2] for path in (ROOT / "expectations").rglob(TIMELINESS)}
+    assert owed <= {authority.authority_id for authority in catalog.authorities}
     for authority in catalog.authorities:
         assert {unit.unit_id.split("_")[0] for unit in authority.units.tree()} == {authority.authority_id}
 
@@ -71,8 +75,7 @@ def test_a_stated_rate_is_checked_against_the_same_division_as_its_metric(catalo
         for metric in catalog.metrics
         if metric.denominator
     }
-    for path in sorted((ROOT / "expectations").rglob("*.yaml")):
-        suite = read_definition(path, SuiteDefinition)
+    for path, suite in declared_suites(ROOT):
         for rule in suite.rules:
             if isinstance(rule, Rate):
                 terms = frozenset(
@@ -243,6 +246,7 @@ def listed(**period: Any) -> dict[str, Any]:
 
 
 # where: file and key; what is written there; what the refusal must say besides the file.
+DEADLINE = ("deadlines.0", "exactly one of working_day, day, days_after and dates")
 BAD = {
     "a misspelt key": (AUTHORITY, ("authorty_id",), "demo", ("authorty_id", "not permitted")),
     "a missing unit of measure": (FORM, (*INDICATOR, "unit_of_measure"), MISSING, ("unit_of_measure", "required")),
@@ -593,6 +597,21 @@ BAD = {
     "a message with an open brace": (SUITE, (*RULE, "message"), "罚款 {stated", ("fines_need_inspections", "brace")),
     "a message with a brace too many": (SUITE, (*RULE, "message"), "{stated}}", ("fines_need_inspections", "brace")),
     "a suite of no form": (SUITE, ("form",), "demo_cases", ("form", "expected a form", "demo_cases")),
+    "deadlines nobody knows from when": (
+        FORM,
+        ("deadlines",),
+        [{"working_day": 3, "at": "17:30"}],
+        ("deadlines and owed_from", "both"),
+    ),
+    "a deadline counted in two ways": (FORM, ("deadlines",), [{"working_day": 3, "day": 5, "at": "17:30"}], DEADLINE),
+    "a deadline not counted at all": (FORM, ("deadlines",), [{"at": "17:30"}], DEADLINE),
+    "an hour without quotation marks": (
+        FORM,
+        ("deadlines",),
+        [{"working_day": 3, "at": 1050}],
+        ("deadlines.0.at", "1050"),
+    ),
+    "an hour that no day has": (FORM, ("deadlines",), [{"working_day": 3, "at": "24:30"}], ("deadlines.0.at", "24:30")),
     "an unknown kind of rule": (SUITE, (*RULE, "kind"), "at_most", ("rules.0", "part_whole", "at_most")),
     "an unknown severity": (SUITE, (*RULE, "severity"), "warning", ("severity", "question", "warning")),
     "a rule about nothing": (
@@ -648,6 +667,20 @@ def test_a_bad_definition_is_refused_with_file_key_and_expectation(
         load(definitions)
     for words in (str(tmp_path / file), *said):
         assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("deadlines", "said"),
+    [
+        ([{"working_day": 3, "at": "17:30", "unit_kinds": ["镇街"]}], "no unit of kind '镇街' owes this form"),
+        ([{"dates": {"2025-13": date(2026, 1, 5)}, "at": "17:30"}], "'2025-13' is no period of this form's calendar"),
+        ([{"day": 5, "at": "17:30"}, {"day": 6, "at": "17:30"}], "deadlines.unit_kinds '*' is declared twice"),
+    ],
+)
+def test_a_deadline_that_is_nobodys_is_refused(tmp_path: Path, deadlines: list[dict[str, Any]], said: str) -> None:
+    form = GOOD[FORM] | {"deadlines": deadlines, "owed_from": date(2025, 1, 1)}
+    with pytest.raises(CatalogError, match=re.escape(said)):
+        load_catalog(write(tmp_path, GOOD | {FORM: form}))
 
 
 def test_a_file_that_is_not_yaml_is_refused_by_name(tmp_path: Path) -> None:
@@ -755,7 +788,9 @@ def test_a_unit_within_another_is_counted_once_in_a_group_that_has_both(tmp_path
 # What docs/adding_a_form.md shows beside the files it has written.
 
 PAGE = (ROOT / "docs" / "adding_a_form.md").read_text(encoding="utf-8")
-PIECES = {piece.split(":")[0]: piece for piece in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)}
+PIECES: dict[str, str] = {}  # by their first key; the first of several that have the same
+for shown_piece in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
+    PIECES.setdefault(shown_piece.split(":")[0], shown_piece)
 
 
 def test_every_kind_of_calendar_is_shown_and_is_one() -> None:
@@ -774,14 +809,29 @@ def test_the_pieces_that_are_shown_fit_what_the_page_has_written(tmp_path: Path)
         path.write_text(content, encoding="utf-8")
     folder = tmp_path / "catalog" / "qingshan"
     with (folder / "authority.yaml").open("a", encoding="utf-8") as file:
-        file.write(PIECES["groupings"])
+        file.write(PIECES["groupings"] + PIECES["reporting_quality"])
     (folder / "scoreboards.yaml").write_text(PIECES["scoreboards"], encoding="utf-8")
     head = "form_id: cases\nauthority_id: qingshan\ntitle: 立案统计表\ncalendar: {kind: month}\n"
     (folder / "forms" / "cases.yaml").write_text(head + PIECES["figures"], encoding="utf-8")
+    with (folder / "forms" / "qingshan_prevention.yaml").open("a", encoding="utf-8") as file:
+        file.write(PIECES["deadlines"])
+    (folder / "notices.yaml").write_text(PIECES["sender"], encoding="utf-8")
+    (tmp_path / "expectations" / "qingshan" / TIMELINESS).write_text(PIECES["authority"], encoding="utf-8")
     (tmp_path / "expectations" / "qingshan" / "cases.yaml").write_text(
         "form: cases\n" + PIECES["rules"], encoding="utf-8"
     )
     catalog = load_catalog(tmp_path)
     assert [board.scoreboard_id for board in catalog.scoreboards] == ["qingshan_prevention_board"]
+    (authority,) = catalog.authorities
+    assert authority.reporting_quality and {unit.kind for unit in authority.units_ranked_by_reporting} == {"乡镇"}
     (suite,) = (suite for suite in load_suites(tmp_path, catalog) if suite.form.form_id == "cases")
     assert suite.reach == "across_periods" and len(suite.checks) == 3
+    (timeliness,) = load_timeliness(tmp_path, catalog)
+    assert len(timeliness.checks) == 3 and catalog.notices["qingshan"].repeat_every_days == 2
+
+
+def test_every_way_to_count_a_deadline_is_shown_and_is_one() -> None:
+    (shown,) = (piece for piece in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "postponed" in piece)
+    for line in shown.splitlines():
+        (deadline,) = yaml.safe_load(line)["deadlines"]
+        assert Deadline.model_validate(deadline).at

@@ -14,7 +14,7 @@ import pytest
 from conftest import new_database, settings_for
 from enforcement_reporting import intake, marts
 from enforcement_reporting.local.postgres import LocalServer
-from enforcement_reporting.quality import check_submissions
+from enforcement_reporting.quality import check_obligations, check_submissions
 from enforcement_reporting.settings import PROJECT_ROOT
 from enforcement_reporting.warehouse import connect
 
@@ -36,6 +36,7 @@ def analyst(
     for chunk in intake.list_chunks(settings):
         intake.take_in(settings, chunk, datetime.now(UTC))
     check_submissions(settings)
+    check_obligations(settings, datetime.fromisoformat("2023-09-30T09:00+08:00"))
     marts.build(settings)
     with connect(settings) as connection:
         connection.execute("set timezone = 'Asia/Shanghai'")
@@ -65,8 +66,8 @@ def test_a_question_has_the_answer_that_is_printed(
     assert [[printed(value) for value in row] for row in cursor] == rows
 
 
-def test_there_are_five_questions() -> None:
-    assert len(QUESTIONS) == 5
+def test_there_are_six_questions() -> None:
+    assert len(QUESTIONS) == 6
 
 
 def test_every_mart_and_every_function_is_on_the_page() -> None:

@@ -80,7 +80,7 @@ def peak_megabytes():
 root = Path(sys.argv[1])
 reader = Reader(load_catalog(root))
 for path in map(Path, sys.argv[2:]):
-    content, begun, answer = path.read_bytes(), time.perf_counter(), {"case": path.stem}
+    content, begun, answer = path.read_bytes(), time.process_time(), {"case": path.stem}
     try:
         read = reader.read(content, path.name)
     except UnreadableWorkbook as error:
@@ -90,7 +90,7 @@ for path in map(Path, sys.argv[2:]):
         findings += [item for submission in read.submissions for item in submission.findings]
         answer["findings"] = sorted({item.kind for item in findings})
         answer["figures"] = [str(seen.value) for item in read.submissions for seen in item.observations]
-    answer |= {"seconds": time.perf_counter() - begun, "megabytes": peak_megabytes()}
+    answer |= {"seconds": time.process_time() - begun, "megabytes": peak_megabytes()}
     print(json.dumps(answer), flush=True)
 """
 
@@ -448,11 +448,11 @@ def test_the_sentence_says_what_to_do_about_it(outcomes: dict[str, Outcome], cas
 
 
 def test_every_length_of_a_file_cut_short_is_refused() -> None:
-    content, begun = workbook(FORM), time.perf_counter()
+    content, begun = workbook(FORM), time.process_time()
     for length in range(0, len(content), 7):
         with pytest.raises(UnreadableWorkbook):
             read_grids(content[:length])
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_a_panic_in_the_reader_is_a_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,9 +504,9 @@ def test_parts_read_straight_from_a_damaged_zip_are_what_zipfile_reads() -> None
     for _ in range(1500):
         content = bytearray(whole)
         content[chance.choice([chance.randrange(len(content)), -chance.randrange(1, 500)])] = chance.randrange(256)
-        container = Container.open(bytes(content))
+        container = Container.open(bytes(content), 100)
         for name in container.names if container else ():
-            data = container.read(name, 1_000_000, is_structure=False) if container else None
+            data = container.read(name, 1_000_000) if container else None
             if data is not None:
                 assert zipfile.ZipFile(io.BytesIO(content)).read(name) == data
                 read += 1
@@ -515,6 +515,6 @@ def test_parts_read_straight_from_a_damaged_zip_are_what_zipfile_reads() -> None
 
 def test_a_part_is_never_inflated_much_beyond_the_room_there_is() -> None:
     content = zipped({"a.xml": b" " * 5_000_000})
-    container = Container.open(content)
+    container = Container.open(content, 100)
     assert container is not None
-    assert container.read("a.xml", 1000, is_structure=False) == b" " * 1001
+    assert container.read("a.xml", 1000) == b" " * 1001

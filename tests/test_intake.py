@@ -316,7 +316,7 @@ def test_files_are_recorded_in_batches_of_a_bounded_size(settings: Settings, mon
 def test_a_file_that_the_database_refuses_is_refused_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    from enforcement_reporting.workbook import Reader
+    from enforcement_reporting.workbook import Observations, Reader
 
     read = Reader.read
 
@@ -326,7 +326,8 @@ def test_a_file_that_the_database_refuses_is_refused_alone(
         if name == "3.xlsx" and part == "sheet":
             last.sheet = "\0"  # the server does not take it
         elif name == "3.xlsx":
-            last.observations *= 2  # the key forbids it
+            twice = [column * 2 for column in zip(*last.observations.rows(), strict=True)]
+            last.observations = Observations(*twice)  # the key forbids it
         return result
 
     monkeypatch.setattr(Reader, "read", with_what_no_text_may_hold)

@@ -26,7 +26,7 @@ from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
 CATALOG = """
-insert into catalog.authorities values ('au', '市应急局');
+insert into catalog.authorities values ('au', '市应急局', 'Asia/Shanghai');
 insert into catalog.units values
     ('au_all', 'au', '全市', '全市', null, true, 1, null, null),
     ('au_east', 'au', '东片', '片区', 'au_all', true, 2, null, null),
@@ -440,6 +440,7 @@ def test_every_mart_and_column_is_described_with_its_grain_and_owner(story: Stor
     assert sorted(described) == list(marts.MARTS)
     assert all("粒度：" in text for text in described.values())
     assert not bare
+    marts.run_dbt(story.settings, ["parse"])
     manifest = json.loads((story.settings.state / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
     grains = {
         node["name"]: set(node["config"]["meta"]["grain"])

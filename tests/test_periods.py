@@ -10,7 +10,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR, Calendar, CalendarKind, ListedPeriod, Period
+from enforcement_reporting.periods import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    Calendar,
+    CalendarKind,
+    ListedPeriod,
+    Period,
+    _said,
+    _understood,
+    speaks_of_time,
+    words_of_time,
+)
 
 MONTH = Calendar(CalendarKind.MONTH)
 QUARTER = Calendar(CalendarKind.QUARTER)
@@ -694,3 +705,11 @@ def test_whatever_is_recognised_is_a_period_of_the_calendar_with_one_name(text: 
         for period in calendar.recognise([text], ["2025年"]).candidates:
             assert calendar.period(period.starts_on, period.ends_on) == period
             assert period.kind is calendar.kind
+
+
+@given(st.text("0129年月日第前一三上下半季度期周W-—至.填报镇乡△Ab:", max_size=16))
+def test_characters_that_are_no_words_of_time_make_no_difference(text: str) -> None:
+    said = _said(text)
+    assert _understood(text) == said
+    assert _said(words_of_time(text)) == said
+    assert bool(words_of_time(text)) == speaks_of_time(text)

@@ -14,13 +14,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enforcement_reporting.catalog import load_catalog
+from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.findings import READING_KINDS, ReadingFinding
 from enforcement_reporting.settings import PROJECT_ROOT
 from enforcement_reporting.workbook import Observation, Reader, ReadSubmission, ReadWorkbook, UnreadableWorkbook, grid
 from enforcement_reporting.workbook.formats import read_styles
 from enforcement_reporting.workbook.package import open_package
-from workbooks import MAIN, OFFICE, Error, Formatted, Formula, Rows, Sheet, Value, workbook, zipped
+from workbooks import (
+    MAIN,
+    OFFICE,
+    Error,
+    Formatted,
+    Formula,
+    Rows,
+    Sheet,
+    Value,
+    relations,
+    styles_xml,
+    workbook,
+    zipped,
+)
 
 CATALOG = {
     "landing.yaml": "places: [{place_id: inbox, path: inbox, policy: collect}]",
@@ -129,14 +142,19 @@ Read = Callable[..., ReadWorkbook]
 
 
 @pytest.fixture(scope="module")
-def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
-    """Return a function that reads sheets with the catalog above."""
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """Return the catalog above."""
     root = tmp_path_factory.mktemp("definitions")
     for name, text in CATALOG.items():
         path = root / "catalog" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    catalog = load_catalog(Path(root))
+    return load_catalog(Path(root))
+
+
+@pytest.fixture(scope="module")
+def read(catalog: Catalog) -> Read:
+    """Return a function that reads sheets with the catalog above."""
     reader = Reader(catalog)
 
     def read(
@@ -991,6 +1009,46 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return [path.read_bytes() for path in build_all(tmp_path_factory.mktemp("examples"))]
 
 
+def number_cell(digits: str) -> str:
+    """Return a cell from behind its address."""
+    return f"><v>{digits}</v></c>"
+
+
+def text_cell(number: int | str) -> str:
+    return f' t="s"><v>{number}</v></c>'
+
+
+FIGURES = [number_cell(digits) for digits in ("0", "7", "2658", "12.5", "0.30000000000000004", "-3", "1E-3", "5e2")]
+ODD = ["", "01", "1.", ".5", "-", "1.2.3", "1e400", "9" * 30, "9" * 400, "NaN", "null", "1,2", "[1]", "1_0", "٣", " 5"]
+OTHERS = [' t="b"><v>1</v></c>', ' t="e"><v>#N/A</v></c>', ' t="n"><v>4</v></c>', "><f>1+1</f><v>2</v></c>"]
+CELLS = st.sampled_from(
+    [*FIGURES, "/>", "", *map(text_cell, [0, 2, 3, 9, "01", "-1", ""]), *map(number_cell, ODD), *OTHERS]
+)
+
+
+def with_figures(rows: list[list[str]], first: int, attributes: str) -> bytes:
+    """Return a workbook of a row of labels and, from row ``first`` on, rows of cells; of '' there is no cell."""
+    labels = "".join(f'<c r="{letter}1" s="1" t="s"><v>{number}</v></c>' for number, letter in enumerate("ABC"))
+    below = "".join(
+        f'<row r="{number}"{attributes}>'
+        + "".join(f'<c r="{letter}{number}" s="0"{cell}' for letter, cell in zip("ABC", row, strict=True) if cell)
+        + "</row>"
+        for number, row in enumerate(rows, first)
+    )
+    texts = "".join(f"<si><t>{text}</t></si>" for text in ("单位", "检查次数", "立案数", "—"))
+    xml = f'<worksheet xmlns="{MAIN}"><sheetData><row r="1">{labels}</row>{below}</sheetData></worksheet>'
+    targets = ("worksheet", "worksheets/sheet1.xml"), ("styles", "styles.xml"), ("sharedStrings", "sharedStrings.xml")
+    return workbook(
+        [],
+        parts={
+            "xl/worksheets/sheet1.xml": xml.encode(),
+            "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}" count="9">{texts}</sst>'.encode(),
+            "xl/styles.xml": styles_xml(["0.0"]).encode(),
+            "xl/_rels/workbook.xml.rels": relations(*targets).encode(),
+        },
+    )
+
+
 class TestWorkbooksWrittenAsUsual:
     """Most workbooks are read by a grammar of their own; what it takes is read as the general reader reads it."""
 
@@ -1037,6 +1095,63 @@ class TestWorkbooksWrittenAsUsual:
     def test_whatever_is_in_the_cells_both_readers_see_the_same(self, rows: Rows, merges: tuple[str, ...]) -> None:
         content = with_shared_texts(workbook(Sheet(rows, merges), Sheet(rows[::-1], name="二")))
         assert grid.open_workbook(content) == read_in_general(content)
+
+    def test_workbooks_that_differ_in_their_structure_alone_are_told_apart(self) -> None:
+        rows: Rows = [["甲"], [1]]
+        for _ in range(2):
+            for name, state in [("一", "visible"), ("二", "visible"), ("一", "hidden")]:
+                opened = grid.open_workbook(workbook(Sheet(rows, name=name, state=state), Sheet(rows, name="末")))
+                assert [item.name for item in opened.grids] == [*([name] if state == "visible" else []), "末"]
+                assert opened.hidden == ([] if state == "visible" else [name])
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=4),
+        st.integers(2, 5),
+        st.sampled_from(["", ' spans="1:3"']),
+    )
+    def test_rows_like_those_seen_before_are_read_as_the_general_reader_reads_them_or_left_to_it(
+        self, rows: list[list[str]], first: int, attributes: str
+    ) -> None:
+        for cells in (rows, rows[::-1]):  # the second time by what was learnt the first time
+            content = with_figures(cells, first, attributes)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(grid, "_open_unusual", lambda *_: None)
+                seen = grid.open_workbook(content)
+            assert seen is None or seen == read_in_general(content)
+
+    @pytest.mark.usefixtures("only_usual")
+    def test_figures_blanks_and_dashes_in_any_order_are_written_as_usual(self) -> None:
+        chance = random.Random(20250904)
+        for _ in range(20):
+            rows = [[chance.choice([*FIGURES, "/>", text_cell(0)]) for _ in range(3)] for _ in range(5)]
+            assert len(grid.open_workbook(with_figures(rows, 2, "")).grids[0].rows) >= 1
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(
+            st.lists(
+                st.none() | st.integers(-5, 5000) | st.floats(0, 10**6) | st.sampled_from(["—", "12 条", " "]),
+                min_size=5,
+                max_size=5,
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def test_a_workbook_is_understood_alike_by_whichever_reader(self, catalog: Catalog, rows: Rows) -> None:
+        content = with_shared_texts(
+            workbook(
+                hazards(*([unit, *row] for unit, row in zip(["河口镇", "上坡街道", "合计"], rows, strict=False))),
+                penalties(*rows[:1]),
+            )
+        )
+        reader = Reader(catalog)
+        read = [reader.read(content, "2025年9月.xlsx") for _ in range(2)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(grid, "usual_sheets", lambda *_: None)
+            read.append(Reader(catalog).read(content, "2025年9月.xlsx"))
+        assert read[0] == read[1] == read[2]
 
     def test_whatever_is_damaged_is_read_as_the_general_reader_reads_it_or_left_to_it(self) -> None:
         chance = random.Random(20250902)

@@ -38,6 +38,14 @@ select unit_id, metric_id, period_id, value from marts.fct_metric_values where r
 
 def run(workbooks_dir: Path, definitions: Path, database_url: str) -> None:
     """Do the job."""
+    settings = take_in(workbooks_dir, definitions, database_url)
+    check_submissions(settings)
+    marts.build(settings)
+    expose(settings)
+
+
+def take_in(workbooks_dir: Path, definitions: Path, database_url: str) -> Settings:
+    """Take the workbooks in, the first part of the job; return the settings with which it was done."""
     state = Path(os.environ["BENCHMARK_STATE"])
     settings = Settings(
         definitions=definitions,
@@ -49,9 +57,7 @@ def run(workbooks_dir: Path, definitions: Path, database_url: str) -> None:
     )
     intake.prepare(settings)
     intake.ingest_files(settings, sorted(map(str, workbooks_dir.iterdir())), "collect", RECEIVED_AT)
-    check_submissions(settings)
-    marts.build(settings)
-    expose(settings)
+    return settings
 
 
 def expose(settings: Settings) -> None:

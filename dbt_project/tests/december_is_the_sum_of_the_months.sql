@@ -1,7 +1,7 @@
 -- 12月累计 equals the twelve single figures, wherever all of them are known; so does every other end of a window.
 with
 
-periods as (
+periods as not materialized (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 

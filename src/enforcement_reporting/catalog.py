@@ -139,6 +139,64 @@ class Grouping(Model):
     groups: tuple[UnitGroup, ...] = Field(min_length=1)
 
 
+class Points(Model):
+    """Points by rank: ``top`` for the first, ``step`` less for each further rank, never below ``bottom``."""
+
+    top: Exact
+    step: Exact = Field(default=Decimal(1), ge=0)
+    bottom: Exact = Decimal(0)
+
+
+ReportingMeasure = Literal[
+    "on_time_rate",
+    "first_pass_rate",
+    "submissions_per_obligation",
+    "late",
+    "missing",
+    "working_days_late",
+    "errors",
+    "questions",
+    "unanswered_questions",
+]
+
+
+class ReportingItem(Model):
+    """One thing by which it is ranked how units report: a column of the mart fct_reporting_quality.
+
+    A unit that owed fewer than ``minimum_obligations`` reports in the month is not ranked. ``weight`` multiplies the
+    points in the total.
+    """
+
+    item_id: Id
+    name: Text
+    measure: ReportingMeasure
+    better: Literal["higher", "lower"] = "higher"
+    minimum_obligations: Whole | None = Field(default=None, ge=1)
+    weight: Exact = Field(default=Decimal(1), gt=0)
+    points: Points
+
+    @model_validator(mode="after")
+    def _not_the_total(self) -> Self:
+        if self.item_id == "total":
+            raise ValueError("item_id total is taken: it names the sum of the items' points")
+        return self
+
+
+class ReportingScoreboard(Model):
+    """What units are ranked by for how they report, month by month, as a Scoreboard ranks by what they report."""
+
+    name: Text
+    unit_kinds: tuple[Text, ...] = ()
+    excluded_units: tuple[Id, ...] = ()
+    ties: Literal["gap", "dense"] = "gap"
+    items: tuple[ReportingItem, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unique_items(self) -> Self:
+        _refuse_repeats("item_id", [item.item_id for item in self.items])
+        return self
+
+
 class Authority(Model):
     """An authority that collects reports, with the one group that stands for all its units."""
 
@@ -147,6 +205,7 @@ class Authority(Model):
     units: Unit
     groupings: tuple[Grouping, ...] = ()
     time_zone: Text = "Asia/Shanghai"
+    reporting_quality: ReportingScoreboard | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -161,6 +220,29 @@ class Authority(Model):
     def zone(self) -> ZoneInfo:
         """Return the time zone that its deadlines are meant in."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def units_ranked_by_reporting(self) -> list[Unit]:
+        """Return the units on the scoreboard of reporting quality, none where none is declared."""
+        board = self.reporting_quality
+        return [
+            unit
+            for unit in (self.reporting_units if board else ())
+            if board
+            and unit.unit_id not in board.excluded_units
+            and (not board.unit_kinds or unit.kind in board.unit_kinds)
+        ]
+
+    @model_validator(mode="after")
+    def _reporting_of_known_units(self) -> Self:
+        if board := self.reporting_quality:
+            for key, named, known in (
+                ("unit_kinds", board.unit_kinds, {unit.kind for unit in self.reporting_units}),
+                ("excluded_units", board.excluded_units, {unit.unit_id for unit in self.reporting_units}),
+            ):
+                if unknown := sorted(set(named) - known):
+                    raise ValueError(f"reporting_quality.{key}: {unknown[0]!r} is not known; known: {sorted(known)}")
+        return self
 
     @model_validator(mode="after")
     def _groups_of_known_units(self) -> Self:
@@ -481,14 +563,6 @@ class Metric(Model):
                 yield (role, *resolve(reference, self.form))
 
 
-class Points(Model):
-    """Points by rank: ``top`` for the first, ``step`` less for each further rank, never below ``bottom``."""
-
-    top: Exact
-    step: Exact = Field(default=Decimal(1), ge=0)
-    bottom: Exact = Decimal(0)
-
-
 class ScoreboardItem(Model):
     """One thing that is ranked: an indicator of the scoreboard's form, or a metric.
 
@@ -594,7 +668,8 @@ class NoticePolicy(Model):
     Days are working days. A unit gets one mail a day, from ``daily_at`` on, and beside it at once what is ``urgent``;
     nothing goes out on other days or outside ``working_hours``. A missed deadline is repeated every
     ``repeat_every_days``, ``repeat_at_most`` times; from ``escalate_after_days`` on the unit's superior is told. What
-    became due or was received more than ``looking_back_days`` (calendar days) ago is nobody's news any more.
+    became due or was received more than ``looking_back_days`` (calendar days) ago is nobody's news any more. More than
+    ``missing_reports_a_year`` reports missing in a calendar year are too many; the marts say so.
     """
 
     sender: Sender
@@ -629,8 +704,17 @@ class Catalog(Model):
     @cached_property
     def sha256(self) -> str:
         """Return a digest of what reaches the warehouse: it does not change with a comment or a landing place."""
-        years = f"{FIRST_YEAR} {LAST_YEAR} "
-        return hashlib.sha256((years + self.model_dump_json(exclude={"landing", "notices"})).encode()).hexdigest()
+        loaded = f"{FIRST_YEAR} {LAST_YEAR} {sorted(self.missing_reports_a_year.items())} "
+        return hashlib.sha256((loaded + self.model_dump_json(exclude={"landing", "notices"})).encode()).hexdigest()
+
+    @property
+    def missing_reports_a_year(self) -> dict[str, int]:
+        """Return, by authority, how many missing reports a unit may have in a year, where that is declared."""
+        return {
+            authority_id: policy.missing_reports_a_year
+            for authority_id, policy in self.notices.items()
+            if policy.missing_reports_a_year is not None
+        }
 
     @cached_property
     def form_by_id(self) -> dict[str, Form]:

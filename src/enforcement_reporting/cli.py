@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from enforcement_reporting.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +59,7 @@ def ingest(settings: Settings, files: tuple[str, ...], policy: str, received_at:
     Exit status 0 if all is well, 1 if anything was found, 2 if a file could not be read, 3 if the command could not
     be carried out.
     """
-    instant = _instant(received_at)
+    instant = _instant(received_at, "--received-at")
     with _warehouse(settings) as warehouse:
         from enforcement_reporting import intake, marts, quality, report
 
@@ -133,6 +137,66 @@ def impact(settings: Settings, submission_id: str) -> None:
             raise CannotBeDone(str(error)) from None
 
 
+@main.group()
+def explanations() -> None:
+    """Decide on what units explain: list what waits, accept, refuse."""
+
+
+@explanations.command("list")
+@click.pass_obj
+def list_explanations(settings: Settings) -> None:
+    """Print the explanations that wait for a decision, the oldest first."""
+    with _decisions(settings) as connection:
+        from enforcement_reporting import review
+
+        waiting = review.pending_explanations(connection)
+        for item in waiting:
+            click.echo("\n".join(item.lines()) + "\n")
+    click.echo(f"{len(waiting)} 条说明待审核。" if waiting else "没有待审核的说明。")
+
+
+@explanations.command()
+@click.argument("explanation_id", type=int)
+@click.option("--by", required=True, metavar="WHO", help="Who accepts it.")
+@click.option("--reason", default="", help="A remark for the unit.")
+@click.pass_obj
+def accept(settings: Settings, explanation_id: int, by: str, reason: str) -> None:
+    """Accept the explanation EXPLANATION_ID. Exit status 3 where it is not there or is decided already."""
+    _decide(settings, explanation_id, True, reason, by)
+
+
+@explanations.command()
+@click.argument("explanation_id", type=int)
+@click.option("--reason", required=True, help="Why, for the unit to read.")
+@click.option("--by", required=True, metavar="WHO", help="Who refuses it.")
+@click.pass_obj
+def refuse(settings: Settings, explanation_id: int, reason: str, by: str) -> None:
+    """Refuse the explanation EXPLANATION_ID. Exit status 3 where it is not there or is decided already."""
+    _decide(settings, explanation_id, False, reason, by)
+
+
+def _decide(settings: Settings, explanation_id: int, is_accepted: bool, reason: str, by: str) -> None:
+    with _decisions(settings) as connection:
+        from enforcement_reporting import review
+
+        try:
+            review.decide(connection, explanation_id, is_accepted, reason, by, datetime.now().astimezone())
+        except review.ReviewError as error:
+            raise CannotBeDone(str(error)) from None
+    click.echo(f"编号为 {explanation_id} 的说明：{'采纳' if is_accepted else '不采纳'}。")
+
+
+@contextmanager
+def _decisions(settings: Settings) -> Iterator[psycopg.Connection]:
+    """Yield a connection to a warehouse whose schema is this version's."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting.warehouse import connect, migrate
+
+        migrate(warehouse)
+        with connect(warehouse) as connection:
+            yield connection
+
+
 @main.command()
 @click.argument("authority")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -186,6 +250,189 @@ def generate(
 
 
 @main.command()
+@click.option("--at", metavar="INSTANT", help="As things stood at this instant, ISO 8601 (default: now).")
+@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+@click.pass_obj
+def chase(settings: Settings, at: str | None, dry_run: bool) -> None:
+    """Find what is missing and late, and write to the units that owe something.
+
+    The mails are sent where ENFORCEMENT_SMTP_URL names a server; else they wait, see `outbox list`.
+    """
+    instant = _instant(at, "--at")
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import deadlines, intake, mail, quality, report
+
+        intake.prepare(warehouse)
+        if dry_run:
+            report.print_looks(deadlines.chase(warehouse, instant, dry_run=True))
+            return
+        quality.check_obligations(warehouse, instant)
+        written = deadlines.write_and_send(warehouse, [instant], mail.server_from_environment())
+        report.print_looks(written.looks)
+        click.echo(str(written))
+
+
+@main.command()
+@click.option("--at", metavar="INSTANT", help="As things stood at this instant, ISO 8601 (default: now).")
+@click.option("--unit", help="Only this unit.")
+@click.option("--form", help="Only this form.")
+@click.option("--days", type=click.IntRange(1), default=31, show_default=True, help="Due so many days before or after.")
+@click.option("--all", "everything", is_flag=True, help="What came in time as well.")
+@click.pass_obj
+def obligations(
+    settings: Settings, at: str | None, unit: str | None, form: str | None, days: int, everything: bool
+) -> None:
+    """Print who owes what: missing, late, put off, due next."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import report
+
+        report.print_obligations(warehouse, _instant(at, "--at"), unit, form, days, everything)
+
+
+@main.command()
+@click.argument("form")
+@click.argument("period")
+@click.argument("until")
+@click.option("--unit", help="Only this unit (default: all that owe the form).")
+@click.option("--reason", required=True, help="Why; it is shown to the unit.")
+@click.option("--by", "granted_by", required=True, help="Who granted it.")
+@click.option("--at", metavar="INSTANT", help="When it was granted, ISO 8601 (default: now).")
+@click.pass_obj
+def extend(
+    settings: Settings,
+    form: str,
+    period: str,
+    until: str,
+    unit: str | None,
+    reason: str,
+    granted_by: str,
+    at: str | None,
+) -> None:
+    """Put the deadline of FORM for PERIOD off UNTIL an instant, for one unit or for all."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import deadlines, intake
+
+        intake.prepare(warehouse)
+        try:
+            deadlines.extend(
+                warehouse,
+                form,
+                period,
+                _instant(until, "UNTIL"),
+                unit_id=unit,
+                reason=reason,
+                granted_by=granted_by,
+                granted_at=_instant(at, "--at"),
+            )
+        except ValueError as error:
+            raise CannotBeDone(str(error)) from None
+        click.echo(f"{form} {period}: {unit or 'all units'} have until {until}")
+
+
+@main.group()
+def outbox() -> None:
+    """Mails to units: what waits, what a person has to look at, and who is written to."""
+
+
+@outbox.command("list")
+@click.option("--all", "everything", is_flag=True, help="What was sent and withdrawn as well.")
+@click.pass_obj
+def list_outbox(settings: Settings, everything: bool) -> None:
+    """Print what waits, was refused, or may or may not have arrived. Addresses are not shown."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import report
+
+        report.print_outbox(warehouse, everything)
+
+
+@outbox.command()
+@click.option("--at", metavar="INSTANT", help="Send what is due at this instant, ISO 8601 (default: now).")
+@click.pass_obj
+def send(settings: Settings, at: str | None) -> None:
+    """Send what is due, by the server that ENFORCEMENT_SMTP_URL names."""
+    from enforcement_reporting import mail
+
+    try:
+        open_server = mail.server_from_environment()
+    except ValueError as error:
+        raise CannotBeDone(str(error)) from None
+    if open_server is None:
+        raise CannotBeDone("no mail server: set ENFORCEMENT_SMTP_URL, such as smtp://user:password@host:587?starttls")
+    with _warehouse(settings) as warehouse:
+
+        def show(done: int, total: int) -> None:
+            if sys.stderr.isatty():
+                click.echo(f"\r{done} of {total}", nl=False, err=True)
+
+        sent = mail.send_waiting(warehouse, open_server, _instant(at, "--at"), show)
+    click.echo(", ".join(f"{number} {state}" for state, number in sorted(sent.counts.items())) or "nothing was due")
+    if sent.server_down:
+        raise CannotBeDone(f"the mail server cannot be reached, the mails wait: {sent.server_down}")
+
+
+@outbox.command()
+@click.argument("mail_id", type=int)
+@click.option("--arrived", is_flag=True, help="It arrived after all: record it as sent, and send nothing.")
+@click.option("--at", metavar="INSTANT", help="When this was decided, ISO 8601 (default: now).")
+@click.pass_obj
+def resend(settings: Settings, mail_id: int, arrived: bool, at: str | None) -> None:
+    """Send MAIL_ID again to those who refused it or may not have got it; it is for a person to decide that."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import mail
+
+        count = mail.settle(warehouse, mail_id, _instant(at, "--at"), arrived=arrived)
+    if not count:
+        raise CannotBeDone(f"mail {mail_id}: nothing of it was refused or is unknown")
+    click.echo(f"mail {mail_id}: {count} {'recorded as sent' if arrived else 'queued again'}")
+
+
+@outbox.command()
+@click.argument("authority")
+@click.option("--reason", required=True)
+@click.option("--by", "stopped_by", required=True, help="Who stops it.")
+@click.pass_obj
+def stop(settings: Settings, authority: str, reason: str, stopped_by: str) -> None:
+    """Let nothing more go out in the name of AUTHORITY; what waits is taken back."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import mail
+
+        mail.stop(warehouse, authority, reason, stopped_by, _instant(None, "--at"))
+    click.echo(f"{authority}: nothing goes out until `outbox resume {authority}`")
+
+
+@outbox.command()
+@click.argument("authority")
+@click.pass_obj
+def resume(settings: Settings, authority: str) -> None:
+    """Let mails of AUTHORITY go out again: the next look writes what is owed then."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import mail
+
+        if not mail.resume(warehouse, authority):
+            raise CannotBeDone(f"{authority} was not stopped")
+    click.echo(f"{authority}: mails go out again")
+
+
+@outbox.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def contacts(settings: Settings, file: Path) -> None:
+    """Take the contacts in FILE, a CSV of unit, contact_name and address, in the place of those there are."""
+    with _warehouse(settings) as warehouse:
+        from enforcement_reporting import intake, mail
+        from enforcement_reporting.catalog import load_catalog
+        from enforcement_reporting.warehouse import connect
+
+        intake.prepare(warehouse)
+        try:
+            with connect(warehouse) as connection:
+                count = mail.load_contacts(connection, load_catalog(settings.definitions), file)
+        except mail.ContactsError as error:
+            raise CannotBeDone(str(error)) from None
+    click.echo(f"{count} contacts")
+
+
+@main.command()
 @click.pass_obj
 def validate(settings: Settings) -> None:
     """Check the catalog and the expectations; a fault is named with its file and key."""
@@ -229,7 +476,7 @@ def _warehouse(settings: Settings) -> Iterator[Settings]:
         raise CannotBeDone(f"the warehouse cannot be reached: {' '.join(str(error).split())}") from None
 
 
-def _instant(text: str | None) -> datetime:
+def _instant(text: str | None, name: str) -> datetime:
     """Return an instant with a time zone; one without is taken as local time."""
     if text is None:
         return datetime.now().astimezone()
@@ -237,5 +484,5 @@ def _instant(text: str | None) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (OverflowError, ValueError):
         raise click.BadParameter(
-            f"expected an ISO 8601 instant such as 2025-10-09T17:30+08:00, got {text!r}", param_hint="--received-at"
+            f"expected an ISO 8601 instant such as 2025-10-09T17:30+08:00, got {text!r}", param_hint=name
         ) from None

@@ -93,6 +93,18 @@ READING_KINDS: dict[str, ReadingKind] = {
         "工作表“{sheet}”（{form}）的表头下没有任何填报单位的数据，未采集。",
         "sheet {sheet}: form {form} has no rows of units",
     ),
+    "explanations_alone": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "文件中没有报表，只有核对清单，其中的说明未采集。请把核对清单与报表放在同一个工作簿中报送。",
+        "{cells}: explanations without any form they could belong to, none was taken",
+    ),
+    "explanation_not_taken": ReadingKind(
+        Severity.NOTICE,
+        "file",
+        "核对清单中的说明“{stated}”未采集：它所答复的问题已不存在，或者不是本次报送单位的。",
+        "{cells}: an explanation of no finding on the units reported, left out",
+    ),
     "missing_header": ReadingKind(
         Severity.ERROR,
         "sheet",

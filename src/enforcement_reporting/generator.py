@@ -28,7 +28,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from enforcement_reporting.catalog import Catalog, Form, Indicator, Points, Unit, load_catalog, read_definition, resolve
+from enforcement_reporting.catalog import Catalog, Form, Indicator, Points, Unit, load_catalog, resolve
 from enforcement_reporting.periods import Calendar, Period
 from enforcement_reporting.quality.rules import (
     Accumulates,
@@ -40,9 +40,9 @@ from enforcement_reporting.quality.rules import (
     Rate,
     Rule,
     StatedChange,
-    SuiteDefinition,
     Sum,
     Total,
+    declared_suites,
 )
 from enforcement_reporting.texts import MONEY, split_unit
 
@@ -197,9 +197,7 @@ def _bound(
 
 def _rules(definitions: Path) -> dict[str, tuple[Rule, ...]]:
     """Return the rules of each form as they are declared."""
-    paths = sorted((definitions / "expectations").rglob("[!.]*.yaml"))
-    suites = [read_definition(path, SuiteDefinition) for path in paths]
-    return {suite.form: suite.rules for suite in suites}
+    return {suite.form: suite.rules for _, suite in declared_suites(definitions)}
 
 
 # What the rules ask for, in a form that can be repaired.

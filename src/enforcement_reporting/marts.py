@@ -33,9 +33,12 @@ _ONE_DBT = threading.Lock()  # dbt keeps global state: one invocation at a time 
 
 # What unit tests check changes with the project only: they belong to its own tests, not to every build. Views and the
 # dimensions of the catalog change with the definitions only: a build on the same definitions leaves them alone.
-_BUILD = ["build", "--exclude-resource-type", "unit_test"]
+_BUILD = ["build", "--exclude-resource-type", "unit_test", "--no-write-json"]
 _EVERYTHING = ["--full-refresh"]
-_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental", "--no-write-json"]
+_WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental"]
+
+# For every statement of a build, its tests among them: what is joined and sorted stays in memory, up to a few years.
+_DBT_OPTIONS = "-c work_mem=128MB -c maintenance_work_mem=256MB"
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"
@@ -128,6 +131,12 @@ def export(
             case "json":
                 return _write_json(connection, rows, out)
         raise ValueError(f"no format {file_format!r}; there are csv and json")
+
+
+def import_dbt() -> None:
+    """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them."""
+    import dbt.adapters.postgres
+    import dbt.cli.main  # noqa: F401
 
 
 def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
@@ -234,6 +243,8 @@ def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:
     """Return what the marts depend on beside the submissions: the catalog loaded and the dbt project, in one digest."""
     row = connection.execute("select catalog_sha256 from catalog.state").fetchone()
     digest = hashlib.sha256(str(row[0] if row else None).encode())
+    row = connection.execute("select prosrc from pg_proc where oid = 'deadlines.obligations_as_of'::regproc").fetchone()
+    digest.update(str(row[0] if row else None).encode())  # its text stands in a view, see macros/inlined.sql
     for path in sorted(dbt_project.rglob("*")):
         if path.suffix in (".sql", ".yml") and path.is_file():
             digest.update(path.relative_to(dbt_project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -276,7 +287,7 @@ def _connect(settings: Settings) -> psycopg.Connection:
 
 
 def _profile_variables(settings: Settings) -> dict[str, str]:
-    """Return what ``profiles.yml`` asks the environment for."""
+    """Return what ``profiles.yml`` and the database's client library ask the environment for."""
     if settings.warehouse_url is None:
         raise RuntimeError("no warehouse: the marts need settings with a warehouse_url")
     url = make_url(settings.warehouse_url)
@@ -290,7 +301,8 @@ def _profile_variables(settings: Settings) -> dict[str, str]:
         "ENFORCEMENT_DBT_SSLROOTCERT": "sslrootcert",
         "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": "password",
     }
-    return {name: str(parameters[key]) for name, key in names.items() if parameters.get(key)}
+    variables = {name: str(parameters[key]) for name, key in names.items() if parameters.get(key)}
+    return variables | {"PGOPTIONS": _DBT_OPTIONS}
 
 
 @contextmanager

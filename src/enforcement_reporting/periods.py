@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ class Recognition:
     candidates: tuple[Period, ...]
     evidence: str = ""
 
-    @property
+    @cached_property
     def period(self) -> Period | None:
         """Return the period if the texts agree on exactly one."""
         return self.candidates[0] if len(self.candidates) == 1 else None
@@ -104,6 +104,9 @@ class _Manner(StrEnum):
     BARE_YEAR = "bare year"  # 2025年
     ISSUE = "issue"  # 0912期: up to that day
     WEEK = "week"  # 第37周
+
+
+_MANNERS = tuple(_Manner)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class _Said:
 
 _LAST_DAY = 0
 _DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")}
+_DASHES = "-~―—–－～至到"
 _DASH = r"(?:[-~―—–－～]+|起?至|到)"
 _YYYY = r"(?:19|20)[0-9]{2}"
 _YEAR = rf"(?P<year>{_YYYY})年?度?"
@@ -191,6 +195,22 @@ _ONE_MONTH = re.compile(
 )
 _WHOLE_YEAR = re.compile(rf"(?<![0-9])(?P<year>{_YYYY})(?:年度|年?全年)|(?:年度|年份):?(?P<year2>{_YYYY})(?![0-9])年?")
 _BARE_YEAR = re.compile(rf"(?<![0-9])(?P<year>{_YYYY})年")
+
+
+# What occurs in none of the patterns.
+_NO_WORD_OF_TIME = re.compile(
+    "[^0-9"
+    + re.escape(
+        "".join(
+            pattern.pattern
+            for pattern in (
+                *(_CHINESE_YEAR, _FILED, _DAY_TO_DAY, _ONE_DAY, _ISSUE, _ONE_WEEK, _MONTHS, _FIRST_QUARTERS, _HALF),
+                *(_ONE_QUARTER, _ONE_MONTH, _WHOLE_YEAR, _BARE_YEAR),
+            )
+        )
+    )
+    + "]"
+)
 
 
 # Which coarser periods the periods of a calendar can be summed up to.
@@ -273,11 +293,11 @@ class Calendar:
         in or signed count for nothing. For a year-to-date calendar ``2025年度`` means the whole year only where no
         level names months: titles say it of every issue.
         """
-        passes = [set(_Manner)]
+        passes = [_MANNERS]
         if self.kind is CalendarKind.YEAR_TO_DATE:
-            passes = [{_Manner.DAYS}, {_Manner.YEAR}]
+            passes = [(_Manner.DAYS,), (_Manner.YEAR,)]
         elif self.kind is CalendarKind.LIST:  # 2025年度第一阶段 is not the year
-            passes = [{_Manner.DAYS}]
+            passes = [(_Manner.DAYS,)]
         for manners in passes:
             for number, texts in enumerate(levels):
                 found = self._found(texts, manners, (*levels[number:], *levels[:number]))
@@ -286,7 +306,9 @@ class Calendar:
                     return Recognition(tuple(by_time), " | ".join(dict.fromkeys(found.values())))
         return Recognition(())
 
-    def _found(self, texts: Sequence[str], manners: set[_Manner], levels: Sequence[Sequence[str]]) -> dict[Period, str]:
+    def _found(
+        self, texts: Sequence[str], manners: Sequence[_Manner], levels: Sequence[Sequence[str]]
+    ) -> dict[Period, str]:
         """Return the periods that the texts of one level speak of, each with the text that says so first."""
         found: dict[Period, str] = {}
         numbered: list[tuple[_Mention, str]] = []
@@ -559,38 +581,54 @@ def _weeks() -> Iterator[_Span]:
 
 def speaks_of_time(text: str) -> bool:
     """Return whether a text says anything about a period or a year."""
-    return _said(text[:_LONGEST_TEXT]) != _NOTHING_SAID
+    said = _said(text[:_LONGEST_TEXT])
+    return bool(said.mentions or said.years)
+
+
+def words_of_time(text: str) -> str:
+    """Return a text that says the same about time and nothing else, and nothing at all where there is nothing said."""
+    words = _NO_WORD_OF_TIME.sub("□", _one_width(text[:_LONGEST_TEXT]))
+    if not speaks_of_time(words):
+        return ""
+    return words if len(words) <= _LONGEST_TEXT else text
 
 
 @lru_cache(maxsize=4096)
 def _said(text: str) -> _Said:
     """Return what a text says about time."""
-    left = _one_width(text)
-    if not _SPEAKS_OF_TIME.search(left):
-        return _NOTHING_SAID
+    flat = _one_width(text)
+    return _understood(_NO_WORD_OF_TIME.sub("□", flat)) if _SPEAKS_OF_TIME.search(flat) else _NOTHING_SAID
+
+
+@lru_cache(maxsize=4096)
+def _understood(left: str) -> _Said:
+    """Return what a text says whose other characters make no difference: 河口镇9月 and 上坡镇9月 are one text here."""
     left = _CHINESE_YEAR.sub(lambda match: match[0].translate(_CHINESE_YEAR_DIGITS), left)
+    characters = set(left)
     mentions: list[_Mention] = []
 
-    def take(pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None) -> None:
+    def take(marks: str, pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None) -> None:
+        """Take out of the text what a pattern finds; each expression that it finds has one of the marks in it."""
         nonlocal left
-        if mention:
-            mentions.extend(map(mention, pattern.finditer(left)))
-        left = pattern.sub(" ", left)
+        found = [] if characters.isdisjoint(marks) else list(pattern.finditer(left))
+        if found:
+            mentions.extend(map(mention, found) if mention else ())
+            left = pattern.sub(" ", left)
 
-    take(_FILED)
-    take(_DAY_TO_DAY, _day_to_day)
-    take(_ONE_DAY)
-    take(_ISSUE, lambda m: _Mention(_Manner.ISSUE, _int(m["year"]), (1, 1), (int(m["m1"]), int(m["d1"]))))
-    take(_ONE_WEEK, _one_week)
-    take(_MONTHS, lambda m: _months(m, _number(m["m1"]), _number(m["m2"]), _int(m["year2"])))
-    take(_FIRST_QUARTERS, lambda m: _months(m, 1, 3 * _number(m["q"] or m["q2"])))
-    take(_HALF, lambda m: _months(m, 1, 6) if m["half"] == "上" else _months(m, 7, 12))
-    take(_ONE_QUARTER, lambda m: _months(m, 3 * _number(m["q"] or m["q2"]) - 2, 3 * _number(m["q"] or m["q2"])))
-    take(_ONE_MONTH, _one_month)
+    take("期间", _FILED)
+    take(_DASHES, _DAY_TO_DAY, _day_to_day)
+    take("月-./", _ONE_DAY)
+    take("期", _ISSUE, lambda m: _Mention(_Manner.ISSUE, _int(m["year"]), (1, 1), (int(m["m1"]), int(m["d1"]))))
+    take("周W", _ONE_WEEK, _one_week)
+    take(_DASHES, _MONTHS, lambda m: _months(m, _number(m["m1"]), _number(m["m2"]), _int(m["year2"])))
+    take("季", _FIRST_QUARTERS, lambda m: _months(m, 1, 3 * _number(m["q"] or m["q2"])))
+    take("半", _HALF, lambda m: _months(m, 1, 6) if m["half"] == "上" else _months(m, 7, 12))
+    take("季Q", _ONE_QUARTER, lambda m: _months(m, 3 * _number(m["q"] or m["q2"]) - 2, 3 * _number(m["q"] or m["q2"])))
+    take("月-./", _ONE_MONTH, _one_month)
     years = {year for mention in mentions for year in (mention.year, mention.last_year) if year}
     named_narrowly = bool(mentions)
-    take(_WHOLE_YEAR, lambda m: _whole_year(m, _Manner.YEAR))
-    take(_BARE_YEAR, lambda m: _whole_year(m, _Manner.BARE_YEAR))
+    take("年", _WHOLE_YEAR, lambda m: _whole_year(m, _Manner.YEAR))
+    take("年", _BARE_YEAR, lambda m: _whole_year(m, _Manner.BARE_YEAR))
     years |= {mention.year for mention in mentions if mention.year}
     if named_narrowly:  # in 2025年度上半年 the year is not the period
         whole = (_Manner.YEAR, _Manner.BARE_YEAR)
@@ -648,7 +686,7 @@ def _int(text: str | None) -> int | None:
 
 
 def _one_width(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _flat(text: str) -> str:
@@ -676,6 +714,7 @@ def _month_start(year: int, month: int, day: int) -> date:
     return date(months // 12, months % 12 + 1, day)
 
 
+@lru_cache(maxsize=4096)
 def _month_end(year: int, month: int) -> date:
     return _month_start(year, month + 1, 1) - _ONE
 

@@ -5,9 +5,11 @@ Headings are English, for the engineer at the terminal; names and messages are t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -16,13 +18,15 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import bindparam, text
 
+from enforcement_reporting.deadlines import Look
 from enforcement_reporting.intake import Received
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import engine
 
 _WORST_FIRST = "case severity when 'error' then 1 when 'question' then 2 else 3 end"
 SEVERITIES = {"error": "red", "question": "yellow", "notice": "dim"}
-FINDINGS_SHOWN = 50
+FINDINGS_SHOWN, MAILS_SHOWN = 50, 20
+UNITS_SHOWN, EXAMPLES_NAMED = 15, 5
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNREADABLE = 0, 1, 2
 
 
@@ -37,6 +41,8 @@ def print_summary(settings: Settings, since: datetime | None = None, console: Co
     _print_key_figures(settings, console)
     _print_months(settings, console)
     _print_rankings(settings, console)
+    _print_reporting_quality(settings, console)
+    _print_mails(settings, console)
     docs = settings.state / "data_docs" / "index.html"
     if docs.exists():
         console.print(f"Data Docs of the last check: {docs}", soft_wrap=True)
@@ -71,6 +77,112 @@ def print_outcomes(settings: Settings, received: Sequence[Received]) -> int:
         elif found:
             worst = max(worst, EXIT_FINDINGS)
     return worst
+
+
+def print_looks(looks: Sequence[Look], console: Console | None = None) -> None:
+    """Print what looks at the obligations called for: each mail with what it is about, and why others wait."""
+    console = console or _console()
+    drafts = [(look, draft) for look in looks for draft in look.drafts]
+    if drafts:
+        table = _table("at", "to", "about", "subject", "attached", title="Mails")
+        for look, draft in drafts:
+            table.add_row(
+                f"{look.at:%Y-%m-%d %H:%M}",
+                escape(draft.to_unit),
+                "、".join(dict.fromkeys(item.kind for item in draft.items)),
+                escape(draft.subject),
+                escape("、".join(item.workbook for item in draft.items if item.workbook)),
+            )
+        console.print(table)
+    for authority_id, looked in groupby(looks, key=lambda look: look.authority_id):
+        *_, last = looked
+        line = f"{authority_id}: {last.missing} missing, {last.late} late of what became due lately"
+        if last.kept_back:
+            line += f"; nothing goes out: {last.kept_back}"
+        console.print(escape(line))
+        if last.unaddressed:
+            console.print(escape(f"  nobody is known to write to in: {', '.join(last.unaddressed)}"))
+
+
+def print_outbox(settings: Settings, everything: bool, console: Console | None = None) -> None:
+    """Print what is in the outbox, what needs a person first; to whom in a unit it goes is not shown."""
+    console = console or _console()
+    mails = _read(
+        settings,
+        """
+        select d.state, m.mail_id, u.unit_name, m.subject,
+            to_char(m.planned_at at time zone a.time_zone, 'YYYY-MM-DD HH24:MI') as planned, d.attempts,
+            case
+                when d.state = 'queued' then to_char(d.next_attempt_at at time zone a.time_zone, 'YYYY-MM-DD HH24:MI')
+            end as next, d.answer
+        from mail.mails m
+        join mail.deliveries d on d.mail_id = m.mail_id
+        join catalog.authorities a on a.authority_id = m.authority_id
+        join catalog.units u on u.unit_id = m.to_unit_id
+        where :everything or d.state not in ('sent', 'withdrawn')
+        order by array_position(array['unknown', 'refused', 'handing_over', 'sending', 'queued'], d.state), m.mail_id
+        """,
+        everything=everything,
+    )
+    if not len(mails):
+        console.print("Nothing waits in the outbox.")
+        return
+    table = _table("state", "mail", "to", "subject", "planned", "attempts", "next attempt", "answer")
+    for row in _rows(mails):
+        table.add_row(*(escape(str(value if value is not None else "")) for value in row))
+    console.print(table)
+
+
+def print_obligations(
+    settings: Settings,
+    at: datetime,
+    unit_id: str | None,
+    form_id: str | None,
+    days: int,
+    everything: bool,
+    console: Console | None = None,
+) -> None:
+    """Print the obligations that are due within so many days of an instant, those in trouble first."""
+    console = console or _console()
+    owed = _read(
+        settings,
+        """
+        select o.status, u.unit_name, f.form_title, p.period_name,
+            to_char(o.due_at at time zone a.time_zone, 'YYYY-MM-DD HH24:MI') as due,
+            to_char(o.first_received_at at time zone a.time_zone, 'YYYY-MM-DD HH24:MI') as received,
+            o.working_days_late, o.latest_outcome, o.extension_reason, o.has_ever_reported
+        from deadlines.obligations_as_of(:at, :due_from, :due_to) o
+        join catalog.authorities a on a.authority_id = o.authority_id
+        join catalog.units u on u.unit_id = o.unit_id
+        join catalog.forms f on f.form_id = o.form_id
+        join catalog.periods p on p.form_id = o.form_id and p.period_id = o.period_id
+        where (:unit_id::text is null or o.unit_id = :unit_id) and (:form_id::text is null or o.form_id = :form_id)
+            and (:everything or o.status <> 'on_time')
+        order by array_position(array['missing', 'late', 'extended', 'not_due', 'on_time'], o.status),
+            o.working_days_late desc, o.due_at, u.sort_no, f.sort_no
+        """,
+        at=at,
+        due_from=at - timedelta(days=days),
+        due_to=at + timedelta(days=days),
+        unit_id=unit_id,
+        form_id=form_id,
+        everything=everything,
+    )
+    if not len(owed):
+        console.print("Nothing is owed that has not come in time.")
+        return
+    table = _table("status", "unit", "form", "period", "due", "first received", "days late", "outcome", "note")
+    for row in _rows(owed):
+        notes = [f"extended: {row.extension_reason}"] if row.extension_reason else []
+        notes += [] if row.has_ever_reported else ["has never reported this form"]
+        table.add_row(
+            row.status,
+            *(escape(text or "") for text in (row.unit_name, row.form_title, row.period_name, row.due, row.received)),
+            str(row.working_days_late or ""),
+            row.latest_outcome or "",
+            escape("; ".join(notes)),
+        )
+    console.print(table)
 
 
 def print_impact(settings: Settings, submission_id: str, console: Console | None = None) -> None:
@@ -117,6 +229,185 @@ def print_impact(settings: Settings, submission_id: str, console: Console | None
         )
     console.print(table)
     console.print(f"{len(moved)} figures moved.")
+
+
+def reporting_quality_paragraph(settings: Settings, authority_id: str, month: str) -> str:
+    """Return the paragraph 报送质量 of a bulletin on what was due in a month such as 2023-09.
+
+    Its figures are those of the marts; what went wrong is named unit by unit, a few of each kind. Where nothing had
+    fallen due by the last look there is one sentence that says so. Raises ValueError for what is no month.
+    """
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise ValueError(f"expected a month such as 2023-09, found {month!r}")
+    year, number = map(int, month.split("-"))
+    asked = {"authority_id": authority_id, "year": year, "month": month}
+    whole = _read(
+        settings,
+        """
+        select q.* from marts.fct_reporting_quality q
+        join marts.dim_unit u on u.unit_id = q.unit_id and u.parent_unit_id is null
+        where q.authority_id = :authority_id and q.year = :year and q.month = :month
+        """,
+        **asked,
+    )
+    title = f"{year}年{number}月"
+    if not len(whole) or not whole.iloc[0]["owed"]:
+        return f"{title}，没有到期的应报。"
+    (all_units,) = _rows(whole)
+    sentences = [_on_time_sentence(title, all_units)]
+    if all_units.reported:
+        sentences.append(_accepted_sentence(all_units))
+    sentences.append(_faults_sentence(_faults(settings, **asked), all_units))
+    over = _read(
+        settings,
+        """
+        select q.unit_name, q.missing_in_year, q.missing_reports_a_year from marts.fct_reporting_quality q
+        join marts.dim_unit u on u.unit_id = q.unit_id
+        where q.authority_id = :authority_id and q.year = :year and q.month = :month and q.is_over_threshold
+        order by q.missing_in_year desc, u.sort_no
+        """,
+        **asked,
+    )
+    if len(over):
+        named = _enumerated([f"{row.unit_name}（{row.missing_in_year}次）" for row in _rows(over)], "、")
+        sentences.append(f"今年以来未报超过{over.iloc[0]['missing_reports_a_year']}次的有{named}。")
+    return "".join(sentences)
+
+
+def _on_time_sentence(title: str, row: Any) -> str:
+    text = f"{title}，应报{row.owed}次，按时报送{row.on_time}次，按时报送率{row.on_time_rate_text}%"
+    if row.late:
+        text += f"；迟报{row.late}次，平均迟报{_plain(_rounded(row.average_working_days_late, 2))}个工作日"
+    if row.missing:
+        text += f"；至今未报{row.missing}次"
+    if row.extended:
+        text += f"；另有{row.extended}次经批准延期，尚未到期"
+    return text + "。"
+
+
+def _accepted_sentence(row: Any) -> str:
+    text = f"已报送的{row.reported}次应报共收到报送{row.submissions}次"
+    if row.first_checked:
+        text += f"，一次通过{row.first_passed}次，一次通过率{row.first_pass_rate_text}%"
+    if row.unanswered_questions:
+        text += f"；尚有{row.unanswered_questions}个核实性问题没有说明"
+    return text + "。"
+
+
+def _faults_sentence(faults: pd.DataFrame, whole: Any) -> str:
+    """Return what went wrong, by kind, in the words of the bulletins; a sentence too where nothing did."""
+    kinds: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+        ("late", "不及时", lambda row: f"{row.unit_name}{row.period}迟报{row.working_days_late}个工作日"),
+        ("missing", "不及时", lambda row: f"{row.unit_name}{row.period}至今未报"),
+        ("returned", "不准确", lambda row: f"{row.unit_name}{row.period}数据有误被退回"),
+        ("revised", "反复修改", lambda row: f"{row.unit_name}{row.period}先后报送{row.submissions}次"),
+    )
+    problems: dict[str, None] = {}
+    examples = []
+    for kind, problem, said in kinds:
+        rows = [row for row in _rows(faults) if row.kind == kind]
+        if rows:
+            problems[problem] = None
+            examples.append(_enumerated([said(row) for row in rows], "，"))
+    if not examples:
+        return "各单位均按时报送" + ("，数据一次通过。" if whole.first_passed == whole.owed else "。")
+    return f"报送失误仍有发生，存在数据{'、'.join(problems)}等问题。如，{'；'.join(examples)}。"
+
+
+def _faults(settings: Settings, **asked: Any) -> pd.DataFrame:
+    """Return what went wrong with what was due in a month, one row an obligation and kind, in the catalog's order."""
+    faults = _read(
+        settings,
+        """
+        with due as (
+            select o.*, u.sort_no, f.sort_no as form_no,
+                (
+                    select count(distinct a.form_id) from marts.fct_obligations a
+                    where a.authority_id = :authority_id and a.year = :year and a.month = :month
+                ) as forms
+            from marts.fct_obligations o
+            join marts.dim_unit u on u.unit_id = o.unit_id
+            join marts.dim_form f on f.form_id = o.form_id
+            where o.authority_id = :authority_id and o.year = :year and o.month = :month
+        ),
+        kinds as (
+            select 'late' as kind, d.* from due d where d.status = 'late'
+            union all select 'missing', d.* from due d where d.status = 'missing'
+            union all select 'returned', d.* from due d where not d.is_first_pass
+            union all select 'revised', d.* from due d where d.submissions > 1
+        )
+        select kind, unit_name, form_title, period_name, working_days_late, submissions, forms from kinds
+        order by declared_due_at, form_no, period_id, sort_no
+        """,
+        **asked,
+    )
+    # An issue of a campaign is called by what stands in brackets at the end: （0912期）.
+    periods = [match[1] if (match := re.search(r"（([^（）]+)）$", name)) else name for name in faults["period_name"]]
+    forms = [
+        f"《{title}》" if count > 1 else "" for title, count in zip(faults["form_title"], faults["forms"], strict=True)
+    ]
+    return faults.assign(period=[form + period for form, period in zip(forms, periods, strict=True)])
+
+
+def _enumerated(texts: Sequence[str], separator: str) -> str:
+    """Return the first few texts, and how many there are where that is not all."""
+    if len(texts) <= EXAMPLES_NAMED:
+        return separator.join(texts)
+    return f"{separator.join(texts[:EXAMPLES_NAMED])}等{len(texts)}次"
+
+
+def _print_reporting_quality(settings: Settings, console: Console) -> None:
+    """Print how the units of each authority reported what fell due in its last month with obligations."""
+    months = _read(
+        settings,
+        "select authority_id, authority_name, max(month) as month from marts.fct_obligations group by 1, 2 order by 1",
+    )
+    for last in _rows(months):
+        quality = _read(
+            settings,
+            """
+            select q.*, r.rank from marts.fct_reporting_quality q
+            join marts.dim_unit u on u.unit_id = q.unit_id
+            left join marts.reporting_quality_ranking r
+                on r.unit_id = q.unit_id and r.year = q.year and r.month = q.month and r.item_id = 'total'
+            where q.authority_id = :authority_id and q.year = :year and q.month = :month
+                and (
+                    u.parent_unit_id is null
+                    or not q.is_group and (q.late + q.missing > 0 or q.submissions > q.first_passed)
+                )
+            order by q.is_group desc, q.late + q.missing desc, q.submissions - q.first_passed desc, u.sort_no
+            """,
+            authority_id=last.authority_id,
+            year=int(last.month[:4]),
+            month=last.month,
+        )
+        headers = (
+            "unit",
+            "owed",
+            "on time",
+            "late",
+            "missing",
+            "on time %",
+            "days late",
+            "first pass %",
+            "sent",
+            "rank",
+        )
+        table = _table(*headers, title=f"Reporting quality: {last.authority_name} {last.month}")
+        for row in _rows(quality.head(1 + UNITS_SHOWN)):
+            table.add_row(
+                escape(row.unit_name),
+                *(str(number) for number in (row.owed, row.on_time, row.late, row.missing)),
+                row.on_time_rate_text,
+                str(row.working_days_late),
+                row.first_pass_rate_text,
+                str(row.submissions),
+                _plain(row.rank),
+            )
+        console.print(table)
+        if (left := len(quality) - 1 - UNITS_SHOWN) > 0:
+            console.print(f"… and {left} more units: export fct_reporting_quality --where month={last.month}")
+        console.print(escape(reporting_quality_paragraph(settings, last.authority_id, last.month)), soft_wrap=True)
 
 
 def _print_file_findings(settings: Settings, file_id: int, console: Console) -> int:
@@ -310,6 +601,33 @@ def _print_months(settings: Settings, console: Console) -> None:
                 f"{row.reported_units}/{row.expected_units}{incomplete}",
             )
         console.print(table)
+
+
+def _print_mails(settings: Settings, console: Console) -> None:
+    """Print the mails written last; to whom in the unit they went is nobody's business here."""
+    mails = _read(
+        settings,
+        """
+        select to_char(m.planned_at at time zone a.time_zone, 'YYYY-MM-DD HH24:MI') as planned, u.unit_name, m.subject,
+            (
+                select string_agg(t.file_name, '、' order by t.file_name) from mail.attachments t
+                where t.mail_id = m.mail_id
+            ),
+            (select string_agg(distinct d.state, ', ') from mail.deliveries d where d.mail_id = m.mail_id)
+        from mail.mails m
+        join catalog.authorities a on a.authority_id = m.authority_id
+        join catalog.units u on u.unit_id = m.to_unit_id
+        order by m.planned_at desc, m.mail_id desc
+        limit :shown
+        """,
+        shown=MAILS_SHOWN,
+    )
+    if not len(mails):
+        return
+    table = _table("planned", "to", "subject", "attached", "state", title="Mails to units, the latest")
+    for row in reversed(list(_rows(mails))):
+        table.add_row(*(escape(text or "") for text in row))
+    console.print(table)
 
 
 def _rounded(value: Any, decimals: int) -> Any:

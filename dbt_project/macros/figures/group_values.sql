@@ -15,13 +15,15 @@ unit_closure as not materialized (
     where depth > 0 and is_counted
 ),
 
-indicators as not materialized (
-    select * from {{ ref('stg_catalog__indicators') }}
-    where measure_kind in ('flow', 'stock')
-),
-
-applicability as not materialized (
-    select * from {{ ref('int_indicators_crossed_with_unit_kinds') }}
+applicability as materialized (
+    select
+        indicators.form_id,
+        crossed.indicator_id,
+        crossed.unit_kind,
+        crossed.is_applicable
+    from {{ ref('int_indicators_crossed_with_unit_kinds') }} as crossed
+    inner join {{ ref('stg_catalog__indicators') }} as indicators on crossed.indicator_id = indicators.indicator_id
+    where indicators.measure_kind in ('flow', 'stock')
 ),
 
 expected_by_kind as (
@@ -44,10 +46,9 @@ expected as (
         applicability.indicator_id,
         sum(expected_by_kind.units) filter (where applicability.is_applicable) as units
     from expected_by_kind
-    inner join indicators on expected_by_kind.form_id = indicators.form_id
     inner join applicability
         on
-            indicators.indicator_id = applicability.indicator_id
+            expected_by_kind.form_id = applicability.form_id
             and expected_by_kind.unit_kind = applicability.unit_kind
     group by
         expected_by_kind.group_id, expected_by_kind.form_id, expected_by_kind.period_id, applicability.indicator_id
@@ -76,7 +77,6 @@ reported as (
         on
             asked.form_id = unit_values.form_id
             and asked.period_id = unit_values.period_id
-    inner join indicators on unit_values.indicator_id = indicators.indicator_id
     inner join {{ ref('stg_catalog__form_units') }} as form_units
         on
             unit_values.form_id = form_units.form_id

@@ -1,8 +1,7 @@
 {#  Follows from the catalog alone: computed when the catalog changes. #}
 {{ config(
     materialized = 'table',
-    indexes = [{'columns': ['indicator_id', 'unit_kind'], 'unique': true}],
-    post_hook = 'analyze {{ this }}'
+    indexes = [{'columns': ['indicator_id', 'unit_kind'], 'unique': true}]
 ) }}
 
 with

@@ -1,8 +1,7 @@
 {#  Follows from the catalog alone: computed when the catalog changes. #}
 {{ config(
     materialized = 'table',
-    indexes = [{'columns': ['form_id', 'period_id']}, {'columns': ['term_form_id', 'term_period_id']}],
-    post_hook = 'analyze {{ this }}'
+    indexes = [{'columns': ['form_id', 'period_id']}, {'columns': ['term_form_id', 'term_period_id']}]
 ) }}
 
 -- For each period of a form, the period of another form that a metric takes its terms from: the one that ends the same

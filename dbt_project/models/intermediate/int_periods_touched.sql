@@ -1,8 +1,7 @@
 {{ config(
     materialized = 'incremental',
     incremental_strategy = 'replace_all',
-    indexes = [{'columns': ['form_id', 'period_id'], 'unique': true}],
-    post_hook = 'analyze {{ this }}'
+    indexes = [{'columns': ['form_id', 'period_id'], 'unique': true}]
 ) }}
 
 with

@@ -2,8 +2,7 @@
 {{ config(
     materialized = 'incremental',
     incremental_strategy = 'replace_all',
-    indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}],
-    post_hook = 'analyze {{ this }}'
+    indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}]
 ) }}
 
 {{ reports(scope=ref('int_units_touched'), world=now()) }}

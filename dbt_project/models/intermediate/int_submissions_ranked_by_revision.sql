@@ -52,59 +52,54 @@ numbered as (
     )
 ),
 
-accepted as (
+with_later_revisions as (
     select
         *,
-        min(accepted_from) over (
+        min(accepted_from) filter (where is_accepted) over (
             partition by unit_id, form_id, period_id, row_role
             order by revision
             rows between 1 following and unbounded following
         ) as later_revision_from
     from numbered
-    where is_accepted
 ),
 
 -- At any instant the latest revision accepted by then stands. One that was sent back, or that nobody checked yet,
 -- replaces nothing, and one accepted no sooner than a later revision never stood. Of those that did, each stands until
 -- the next.
-stood as (
+marked as (
     select
-        submission_id,
-        accepted_from as known_from,
-        lead(accepted_from) over by_revision as known_to,
-        lead(submission_id) over by_revision as superseded_by,
-        row_number() over by_revision = 1 as is_first
-    from accepted
-    where later_revision_from is null or later_revision_from > accepted_from
-    window by_revision as (
-        partition by unit_id, form_id, period_id, row_role
-        order by revision
-    )
+        *,
+        is_accepted and coalesce(later_revision_from > accepted_from, true) as has_stood
+    from with_later_revisions
 ),
 
 final as (
     select
-        numbered.submission_id,
-        numbered.unit_id,
-        numbered.form_id,
-        numbered.period_id,
-        numbered.row_role,
-        numbered.file_id,
-        numbered.file_sha256,
-        numbered.policy,
-        numbered.received_at,
-        numbered.sheet,
-        numbered.outcome,
-        numbered.revision,
-        numbered.next_received_at,
-        case when numbered.is_accepted then numbered.accepted_from end as accepted_from,
-        stood.known_from,
-        stood.known_to,
-        stood.superseded_by,
-        coalesce(stood.is_first, false) as is_first,
-        stood.submission_id is not null and stood.superseded_by is null as is_standing
-    from numbered
-    left join stood on numbered.submission_id = stood.submission_id
+        submission_id,
+        unit_id,
+        form_id,
+        period_id,
+        row_role,
+        file_id,
+        file_sha256,
+        policy,
+        received_at,
+        sheet,
+        outcome,
+        revision,
+        next_received_at,
+        case when is_accepted then accepted_from end as accepted_from,
+        case when has_stood then accepted_from end as known_from,
+        case when has_stood then lead(accepted_from) over by_revision end as known_to,
+        case when has_stood then lead(submission_id) over by_revision end as superseded_by,
+        has_stood and row_number() over by_revision = 1 as is_first,
+        has_stood and lead(submission_id) over by_revision is null as is_standing
+    from marked
+    -- Those that stood among themselves.
+    window by_revision as (
+        partition by unit_id, form_id, period_id, row_role, has_stood
+        order by revision
+    )
 )
 
 select * from final

@@ -1,8 +1,7 @@
 {{ config(
     materialized = 'incremental',
     incremental_strategy = 'replace_all',
-    indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}],
-    post_hook = 'analyze {{ this }}'
+    indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}]
 ) }}
 
 -- depends_on: {{ ref('stg_intake__touched') }}

@@ -1,4 +1,4 @@
-"""A real Airflow on this machine: its four processes, started together, found again, and surely stopped.
+"""A real Airflow on this machine and a mail server for it: processes started together, found again, surely stopped.
 
 Each process leads a session of its own. Whatever it starts stays in that session, also when it dies without cleaning
 up, so the recorded session numbers are enough to find everything a killed run has left behind.
@@ -28,14 +28,15 @@ import psutil
 from enforcement_reporting.local.postgres import LocalServer, next_free_port, remembered_secret
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 
-DEFAULT_PORT = 8080
+DEFAULT_PORT, DEFAULT_MAIL_PORT = 8080, 8025
 METADATA = "airflow"
 
 _COMPONENTS = {
-    "api-server": ("api-server",),
-    "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),  # logs are read from this machine's disk
-    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "mailbox": ("enforcement_reporting.local.mailbox", "{mail_port}", "{mail_folder}"),
+    "api-server": ("airflow", "api-server"),
+    "dag-processor": ("airflow", "dag-processor"),
+    "triggerer": ("airflow", "triggerer", "--skip-serve-logs"),  # logs are read from this machine's disk
+    "scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
 }
 _STOP_SECONDS = 3  # by then nothing of value is left to do; some components would take ten
 _REST_SECONDS = 20
@@ -116,9 +117,9 @@ class RestClient:
         """Return the run as it is now."""
         return _dag_run(self._request("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
-    def trigger(self, dag_id: str) -> DagRun:
-        """Start a run of the DAG."""
-        return _dag_run(self._request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None}))
+    def trigger(self, dag_id: str, **params: str) -> DagRun:
+        """Start a run of the DAG with these parameters."""
+        return _dag_run(self._request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": params}))
 
     def tasks(self, run: DagRun) -> list[TaskState]:
         """Return the run's task instances, tasks in the order in which they ended."""
@@ -228,6 +229,11 @@ class LocalAirflow:
         return False
 
 
+def mail_folder(state: Path) -> Path:
+    """Return where the mails are that the local mail server has taken."""
+    return state.resolve() / "mail"
+
+
 def find_airflow(state: Path) -> LocalAirflow | None:
     """Return the Airflow recorded in this state folder, whether or not it is still well."""
     home = state.resolve() / "airflow"
@@ -251,7 +257,8 @@ def start_airflow(
     logs.mkdir(parents=True, exist_ok=True)
     server.create_database(METADATA, synchronous_commit="off")
     port = next_free_port(DEFAULT_PORT)
-    environment = _environment(settings, server, port)
+    mail = {"mail_port": str(next_free_port(DEFAULT_MAIL_PORT)), "mail_folder": str(mail_folder(settings.state))}
+    environment = _environment(settings, server, port, mail["mail_port"])
     _migrate(home, server, environment)
 
     airflow = LocalAirflow(home, port, stays, {})
@@ -263,7 +270,7 @@ def start_airflow(
                 _wait(client.takes_task_reports, airflow, deadline)
             with (logs / f"{name}.log").open("wb") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *arguments],
+                    [sys.executable, "-m", *(argument.format_map(mail) for argument in arguments)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -312,7 +319,7 @@ def _plain_lines(line: str) -> Iterator[str]:
         yield f"    {error.get('exc_type')}: {error.get('exc_value')}"
 
 
-def _environment(settings: Settings, server: LocalServer, port: int) -> dict[str, str]:
+def _environment(settings: Settings, server: LocalServer, port: int, mail_port: str) -> dict[str, str]:
     """Return the environment of Airflow's processes: ours, without what would steer another Airflow."""
     home = server.state / "airflow"
     inherited = {
@@ -327,7 +334,7 @@ def _environment(settings: Settings, server: LocalServer, port: int) -> dict[str
         "core": {
             "dags_folder": dags,
             "load_examples": False,
-            "executor": "LocalExecutor",
+            "executor": "warm_executor.WarmLocalExecutor",
             "parallelism": 4,
             "dags_are_paused_at_creation": False,
             "fernet_key": remembered_secret(home / "fernet_key") + "=",
@@ -362,6 +369,14 @@ def _environment(settings: Settings, server: LocalServer, port: int) -> dict[str
         }
         | {
             "AIRFLOW_HOME": str(home),
+            "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(
+                {
+                    "conn_type": "smtp",
+                    "host": "127.0.0.1",
+                    "port": int(mail_port),
+                    "extra": {"disable_ssl": True, "disable_tls": True},
+                }
+            ),
             "PYTHONPATH": os.pathsep.join([str(dags), *filter(None, [inherited.get("PYTHONPATH")])]),
             "PYTHONUNBUFFERED": "1",
             "XDG_RUNTIME_DIR": inherited.get("XDG_RUNTIME_DIR") or str(home),

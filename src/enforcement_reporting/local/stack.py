@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -21,7 +21,7 @@ from typing import TypeVar
 import fsspec
 from rich.console import Console
 
-from enforcement_reporting.catalog import LandingPlace
+from enforcement_reporting.catalog import LandingPlace, load_catalog
 from enforcement_reporting.intake import landing_places, place_url
 from enforcement_reporting.local.airflow import (
     AirflowError,
@@ -29,15 +29,20 @@ from enforcement_reporting.local.airflow import (
     LocalAirflow,
     RestClient,
     find_airflow,
+    mail_folder,
     start_airflow,
     tail,
 )
 from enforcement_reporting.local.postgres import WAREHOUSE, LocalServer, find_server, stop_server, use_server
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
+from enforcement_reporting.warehouse import connect
 
 T = TypeVar("T")
 
-INTAKE = "intake_submissions"
+INTAKE, CHASE = "intake_submissions", "chase_late_units"
+_CAUSED = {"build_marts", CHASE}
+# How long after its last workbook the units of the replay are still written to.
+_AFTER_REPLAY = timedelta(days=7)
 
 _POLICIES = {"collect": "checked, wrong ones returned", "archive": "taken as printed, findings beside"}
 _START_SECONDS = 180
@@ -63,16 +68,18 @@ def run(settings: Settings, seconds: float = 900) -> None:
         with _running(settings) as (running, server, airflow, client):
             intake = _intake_run(client, airflow, since, deadline)
             _follow(client, airflow, intake, deadline)
-            builds = _builds(client, intake, deadline)
-            for build in builds:
-                _follow(client, airflow, build, deadline)
-            if not builds:
+            caused = _caused(client, intake, deadline)
+            for caused_run in caused:
+                _follow(client, airflow, caused_run, deadline)
+            if not caused:
                 console.print("nothing has changed since the last run: the marts stay as they are")
             server.enable_reader()
+            _chase_the_replay(running, airflow, client, deadline)
 
             from enforcement_reporting.report import print_summary
 
             print_summary(running, since=since)
+            console.print(f"Mails as they arrived: {mail_folder(settings.state) / 'index.html'}")
 
 
 def up(settings: Settings) -> None:
@@ -130,6 +137,8 @@ def status(settings: Settings) -> None:
         )
     else:
         console.print("Warehouse        not running")
+    if (page := mail_folder(settings.state) / "index.html").exists():
+        console.print(f"Mails            {page}")
     for place in _landing_places(settings):
         how = "in folders named by the instant of receipt; " if place.received == "in_path" else ""
         console.print(f"Drop workbooks   {place_url(settings, place)} ({how}{_POLICIES[place.policy]})")
@@ -217,7 +226,7 @@ def _usable(state: Path) -> LocalAirflow | None:
 
 
 def _start(settings: Settings, server: LocalServer, users: int, *, stays: bool) -> tuple[LocalAirflow, RestClient]:
-    console.print("starting Airflow: api-server, dag-processor, triggerer, scheduler")
+    console.print("starting Airflow (api-server, dag-processor, triggerer, scheduler) and a mail server for it")
     with console.status("Airflow is starting"):
         return start_airflow(settings, server, users, stays=stays, seconds=_START_SECONDS)
 
@@ -283,15 +292,37 @@ def _follow(client: RestClient, airflow: LocalAirflow, run: DagRun, deadline: fl
         raise AirflowError(f"{run.dag_id} failed; the end of {logs[0]}:\n{tail(logs[0])}")
 
 
-def _builds(client: RestClient, intake: DagRun, deadline: float) -> list[DagRun]:
+def _chase_the_replay(settings: Settings, airflow: LocalAirflow, client: RestClient, deadline: float) -> None:
+    """Have the units of the replay written to as they would have been at its time."""
+    from enforcement_reporting.mail import load_contacts
+
+    with connect(settings) as connection:
+        load_contacts(connection, load_catalog(settings.definitions), PROJECT_ROOT / "examples" / "contacts.csv")
+    received = sorted(folder.name for folder in (settings.state / "examples" / "replay").iterdir())
+    first, last = datetime.fromisoformat(received[0]), datetime.fromisoformat(received[-1]) + _AFTER_REPLAY
+    console.print(f"chasing the units of the replay, from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    run = client.trigger(CHASE, replay_from=first.isoformat(), replay_until=last.isoformat())
+    _follow(client, airflow, run, deadline)
+
+
+def _caused(client: RestClient, intake: DagRun, deadline: float) -> list[DagRun]:
     """Return the runs caused by what the intake has checked; none where it found nothing to do."""
     if not any(task.task_id == "check_submissions" and task.state == "success" for task in client.tasks(intake)):
         return []
-    with console.status("waiting for the scheduler to start the build"):
-        builds = _until(lambda: client.runs_caused_by(intake), deadline)
-    if not builds:
-        raise AirflowError("the scheduler did not start a build of the marts in time")
-    return builds
+    with console.status("waiting for the scheduler to start what follows"):
+        caused = _until(lambda: _all_caused(client.runs_caused_by(intake)), deadline)
+    if not caused:
+        raise AirflowError(f"the scheduler did not start {' and '.join(sorted(_CAUSED))} in time")
+    return caused
+
+
+def _all_caused(runs: list[DagRun]) -> list[DagRun]:
+    """Return the runs that follow every intake, once they are there.
+
+    What waits for a person's decision is none of them, and may wait for days.
+    """
+    caused = [run for run in runs if run.dag_id in _CAUSED]
+    return caused if {run.dag_id for run in caused} == _CAUSED else []
 
 
 def _role_ready(server: LocalServer, client: RestClient) -> bool:

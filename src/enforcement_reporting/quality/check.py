@@ -11,8 +11,10 @@ returned it; it is accepted from the instant at which a partner arrived that put
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
@@ -27,7 +29,7 @@ from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
 if TYPE_CHECKING:
-    from enforcement_reporting.quality.expect import Checkable, Validated
+    from enforcement_reporting.quality.expect import Validation
 
 log = logging.getLogger(__name__)
 
@@ -72,24 +74,27 @@ def check_submissions(settings: Settings) -> Checked:
         connection.execute(
             "create temporary table failed_at_receipt (submission_id text, rule_id text, cured_at timestamptz)"
         )
-        found, data_docs = 0, None
+        found = 0
         broken: dict[str, str] = {}
+        validation = (
+            validation_by_great_expectations(settings) if any(suite.form.form_id in due for suite in suites) else None
+        )
         for reach in get_args(Reach):
             batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
             for suite in batch:
                 _build_wide_rows(connection, suite)
-            validated = run_suites(settings, batch)
-            broken |= validated.broken
-            data_docs = validated.data_docs or data_docs
+            failures, broken_now = validation.run(batch) if validation else ({}, {})
+            broken |= broken_now
             with connection.transaction():
                 sound = [suite for suite in batch if suite.form.form_id not in broken]
                 for suite in sound:
                     _hold_against_partners_of_its_day(connection, suite)
-                found += _replace_findings(connection, reach, sound, validated.failures)
+                found += _replace_findings(connection, reach, sound, failures)
         with connection.transaction():
             connection.execute("delete from due where form_id = any(%s)", [list(broken)])
             outcomes = _judge(connection)
             _remember_rules(connection, [suite for suite in suites if suite.form.form_id not in broken])
+        data_docs = validation.build_data_docs() if validation else None
         for suite in suites:
             connection.execute(f"drop table if exists quality.{_quoted(suite.wide_table)}".encode())
     for outcome, count in sorted(outcomes.items()):
@@ -99,13 +104,33 @@ def check_submissions(settings: Settings) -> Checked:
     return Checked(sum(due.values()), found, outcomes, data_docs, marts_due=True)
 
 
-def run_suites(settings: Settings, suites: Sequence[Checkable]) -> Validated:
-    """Count what fails each rule."""
-    # Importing Great Expectations costs seconds, and logs hundreds of lines unless told not to.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    from enforcement_reporting.quality import expect
+def import_great_expectations() -> None:
+    """Import it as a check needs it: without its hundreds of log lines, and without what nothing here uses of it.
 
-    return expect.run_suites(settings, suites) if suites else expect.Validated({}, {}, "")
+    It takes seconds. A process from which others are forked may do it for them.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    _import_when_used("scipy.stats")  # a third of the time; only an expectation of its own asks anything of it
+    import enforcement_reporting.quality.expect  # noqa: F401
+
+
+def validation_by_great_expectations(settings: Settings) -> Validation:
+    """Return Great Expectations at work."""
+    import_great_expectations()
+    from enforcement_reporting.quality.expect import Validation
+
+    return Validation(settings)
+
+
+def _import_when_used(name: str) -> None:
+    """Let the next import of a module take effect when something is asked of it."""
+    spec = importlib.util.find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
@@ -211,14 +236,15 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     fixed = ["s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind"]
     if at_instants:
         fixed.append("d.as_at")
-    of_period = ("p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id")
-    select = [*fixed, *of_period, f"{_CELLS_READ} as cells_read"]
-    select += [f"{_value(column)} as {_quoted(column_name(column, home))}" for column in own]
+    select = [*fixed, "p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id"]
+    names = {"cells_read": _CELLS_READ}
+    names |= {_quoted(column_name(column, home)): _value(column) for column in own}
     for column in sorted(suite.stated_rates):
         which = f"max(%s) filter (where o.indicator_id = {_literal(column.key)})"
-        select.append(f"{which % 'o.decimals'} as {_quoted(column_name(column, home, '__decimals'))}")
-        select.append(f"{which % 'o.stated_text'} as {_quoted(column_name(column, home, '__text'))}")
-    joins, outer, group = "", ["own.*"], ", ".join(str(number + 1) for number in range(len(fixed) + len(of_period)))
+        names[_quoted(column_name(column, home, "__decimals"))] = which % "o.decimals"
+        names[_quoted(column_name(column, home, "__text"))] = which % "o.stated_text"
+    joins, outer = "", ["own.*"]
+    figures = ", ".join(f"{value} as {name}" for name, value in names.items())
     for earlier in ("previous", "year_ago"):
         outer.append(f"{earlier}.period_name as {earlier}_period_name")
         joins += f"""
@@ -267,6 +293,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
                     s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
             ) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
+            where o.indicator_id in ({_literals(column.key for column in columns)})
             group by 1, 2, 3, 4{as_at("latest")}
         ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.{period} and own.row_role = 'unit'
             {f"and {alias}.as_at = own.as_at" if at_instants else ""}
@@ -303,21 +330,28 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
             create {kind} table {table} as
             select {", ".join(outer)}
             from (
-                select {", ".join(select)}
+                select {", ".join(select)}, {", ".join(f"figures.{name}" for name in names)}
                 from {listed} d
                 join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
                 left join catalog.units u on u.unit_id = s.unit_id
                 left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
-                left join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
+                left join (
+                    select o.unit_id, o.submission_id, {figures}
+                    from (
+                        select distinct unit_id, submission_id from {listed} where form_id = {_literal(home)}
+                    ) d
+                    join intake.observations o on o.unit_id = d.unit_id and o.submission_id = d.submission_id
+                    where o.indicator_id in ({_literals(column.key for column in own)})
+                    group by o.unit_id, o.submission_id
+                ) figures on figures.unit_id = s.unit_id and figures.submission_id = s.submission_id
                 where d.form_id = {_literal(home)}
-                group by {group}
             ) own
             {joins}
             """.encode()
         )
         key = "submission_id, as_at" if at_instants else "submission_id"
         connection.execute(f"alter table {table} add primary key ({key})".encode())
-        connection.execute(f"analyze {table}".encode())
+        connection.execute(f"analyze {table} (submission_id, unit_id)".encode())  # what it is joined by
 
 
 def _hold_against_partners_of_its_day(connection: psycopg.Connection, suite: Suite) -> None:

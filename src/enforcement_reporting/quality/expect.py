@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import great_expectations as gx
@@ -18,11 +17,11 @@ from sqlalchemy import make_url
 
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule
-from enforcement_reporting.quality.pages import ROWS_SHOWN
 from enforcement_reporting.quality.rules import Check
 from enforcement_reporting.settings import Settings
 
 _DOCS, _RESULTS = "data_docs", "validation_results"  # folders under the state folder
+_SHOWN = ("unit_name", "period_name", "submission_id")  # of a failing row, before what the rule looks at
 _GX_SEVERITY = {Severity.ERROR: "critical", Severity.QUESTION: "warning", Severity.NOTICE: "info"}
 
 
@@ -49,41 +48,84 @@ class Checkable(Protocol):
         """Return the columns that a check looks at."""
 
 
-@dataclass(frozen=True)
-class Validated:
-    """How many rows fail each rule, the forms with a rule that could not be evaluated, and where the Data Docs are."""
+class Validation:
+    """A check by Great Expectations: suites over the wide rows, batch after batch, and in the end their Data Docs.
 
-    failures: dict[str, int]
-    broken: dict[str, str]
-    data_docs: str
-
-
-def run_suites(settings: Settings, suites: Sequence[Checkable]) -> Validated:
-    """Run each suite on its form's wide rows, and build the Data Docs.
-
-    The failing rows themselves stay in the database: Great Expectations would hand out twenty of them, or take
-    milliseconds for each.
+    Its context is made once for all of them: making one costs as much as running a few suites.
     """
-    context = _context(settings)
-    with warnings.catch_warnings():
-        # The Postgres data source it would rather have refuses a unix socket.
-        warnings.simplefilter("ignore", GxDatasourceWarning)
-        source = context.data_sources.add_sql(name="warehouse", connection_string=_url(settings))
-    failures: dict[str, int] = {}
-    broken: dict[str, str] = {}
-    for suite in suites:
-        # The docs show the last check of each form: their size follows the catalog, not the years.
-        for results in (_RESULTS, f"{_DOCS}/validations"):
-            shutil.rmtree(settings.state / results / suite.name, ignore_errors=True)
-        asset = source.add_table_asset(name=suite.name, table_name=suite.wide_table)
-        batch = asset.add_batch_definition_whole_table("submissions")
-        for rule_id, outcome in _run_suite(context, suite, batch):
-            if "unexpected_count" in outcome.result:
-                failures[rule_id] = outcome.result["unexpected_count"]
-            else:
-                broken[suite.subject] = f"rule {rule_id}: {_reason(outcome)}"
-    context.build_data_docs()
-    return Validated(failures, broken, str(settings.state / _DOCS / "index.html"))
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._context = _context(settings)
+        with warnings.catch_warnings():
+            # The Postgres data source it would rather have refuses a unix socket.
+            warnings.simplefilter("ignore", GxDatasourceWarning)
+            self._source = self._context.data_sources.add_sql(name="warehouse", connection_string=_url(settings))
+        self._names: set[str] = set()
+
+    def run(self, suites: Sequence[Checkable]) -> tuple[dict[str, int], dict[str, str]]:
+        """Run suites; return how many rows fail each rule, and what could not be checked, by its subject.
+
+        The failing rows themselves stay in the database: Great Expectations would hand out twenty of them, or take
+        milliseconds for each.
+        """
+        failures: dict[str, int] = {}
+        broken: dict[str, str] = {}
+        for suite in suites:
+            # The docs show the last check of each form: their size follows the catalog, not the years.
+            for results in (_RESULTS, f"{_DOCS}/validations"):
+                shutil.rmtree(self._settings.state / results / suite.name, ignore_errors=True)
+            asset = self._source.add_table_asset(name=suite.name, table_name=suite.wide_table)
+            batch = asset.add_batch_definition_whole_table("submissions")
+            outcomes = self._outcomes(suite.name, suite, suite.checks, batch)
+            if len(outcomes) > 1 and not all(map(_was_counted, outcomes.values())):
+                # One query counts them all, and one rule breaks it: which one, each of them alone will tell.
+                for check in suite.checks:
+                    outcomes |= self._outcomes(check.rule_id, suite, [check], batch)
+            for rule_id, outcome in outcomes.items():
+                if _was_counted(outcome):
+                    failures[rule_id] = outcome.result["unexpected_count"]
+                else:
+                    broken[suite.subject] = f"rule {rule_id}: {_reason(outcome)}"
+        return failures, broken
+
+    def build_data_docs(self) -> str:
+        """Build the pages of the suites that were run; return the path of the first page."""
+        results = self._context.validation_results_store.list_keys()
+        of_suites = {key.expectation_suite_identifier: key for key in results}
+        self._context.build_data_docs(
+            resource_identifiers=[
+                identifier
+                for suite, result in of_suites.items()
+                if suite.name in self._names
+                for identifier in (suite, result)
+            ]
+        )
+        return str(self._settings.state / _DOCS / "index.html")
+
+    def _outcomes(
+        self, name: str, suite: Checkable, checks: Sequence[Check], batch: BatchDefinition
+    ) -> dict[str, ExpectationValidationResult]:
+        """Run checks of a suite under this name; return the outcome of each rule."""
+        expectations = [
+            ExpectRowsToSatisfyRule(
+                condition=check.condition,
+                columns=[*_SHOWN, *suite.columns_of(check)],
+                statement=f"{check.rule_id}（{check.severity}）{check.statement}",
+                severity=_GX_SEVERITY[check.severity],
+                meta={"rule_id": check.rule_id},
+            )
+            for check in checks
+        ]
+        gx_suite = self._context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+        validation = gx.ValidationDefinition(name=name, data=batch, suite=gx_suite)
+        result = self._context.validation_definitions.add(validation).run()
+        self._names.add(name)
+        return {outcome.expectation_config.meta["rule_id"]: outcome for outcome in result.results}
+
+
+def _was_counted(outcome: ExpectationValidationResult) -> bool:
+    return "unexpected_count" in outcome.result
 
 
 def _reason(outcome: ExpectationValidationResult) -> str:
@@ -101,37 +143,6 @@ def _url(settings: Settings) -> str:
     """Return the warehouse's URL with the schema of the wide rows as the default one."""
     url = make_url(str(settings.warehouse_url)).update_query_dict({"options": "-csearch_path=quality"})
     return url.render_as_string(hide_password=False)
-
-
-def _run_suite(
-    context: EphemeralDataContext, suite: Checkable, batch: BatchDefinition
-) -> Iterator[tuple[str, ExpectationValidationResult]]:
-    """Yield the result of each rule of a suite."""
-    expectations = [
-        ExpectRowsToSatisfyRule(
-            column_list=["submission_id", *suite.columns_of(check)],
-            condition=check.condition,
-            statement=f"{check.rule_id}（{check.severity}）{check.statement}",
-            ignore_row_if="never",
-            severity=_GX_SEVERITY[check.severity],
-            meta={"rule_id": check.rule_id},
-        )
-        for check in suite.checks
-    ]
-    gx_suite = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=expectations))
-    validation = context.validation_definitions.add(
-        gx.ValidationDefinition(name=suite.name, data=batch, suite=gx_suite)
-    )
-    result = validation.run(
-        result_format={
-            "result_format": "SUMMARY",
-            "unexpected_index_column_names": ["unit_name", "period_name", "submission_id"],
-            "partial_unexpected_count": ROWS_SHOWN,
-            "return_unexpected_index_query": False,
-        }
-    )
-    for outcome in result.results:
-        yield outcome.expectation_config.meta["rule_id"], outcome
 
 
 def _context(settings: Settings) -> EphemeralDataContext:
@@ -156,10 +167,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
             "expectations": {"class_name": "ExpectationsStore"},
             "validation_definition_store": {"class_name": "ValidationDefinitionStore"},
             "checkpoint_store": {"class_name": "CheckpointStore"},
-            "results": {
-                **own("SampledResultsStore"),
-                "store_backend": store(_RESULTS),
-            },
+            "results": {"class_name": "ValidationResultsStore", "store_backend": store(_RESULTS)},
         },
         data_docs_sites={
             "docs": {

@@ -1,51 +1,107 @@
 """The one expectation all rules use: a condition in SQL over the wide row, true where nothing is wrong.
 
-Great Expectations counts the failures of all rules of a suite in one query and returns the keys of failing rows.
+What fails is counted by an aggregate: Great Expectations bundles the aggregates of a suite, so that all its rules are
+counted in one pass over the rows. Of a rule that fails, and of no other, some rows are fetched to be shown.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
-from great_expectations.expectations.expectation import MulticolumnMapExpectation, render_suite_parameter_string
-from great_expectations.expectations.metrics.map_metric_provider import MulticolumnMapMetricProvider
-from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (
-    multicolumn_condition_partial,
-)
+from great_expectations.expectations.expectation import BatchExpectation, render_suite_parameter_string
+from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
+from great_expectations.validator.metric_configuration import MetricConfiguration
+
+ROWS_SHOWN = 20
+_COUNT, _ROWS = "table.rows_failing_rule", "table.rows_failing_rule.shown"
 
 
-class RowsSatisfyRule(MulticolumnMapMetricProvider):
-    """The metric behind the expectation."""
+class RowsFailingRule(TableMetricProvider):
+    """How many rows fail a rule."""
 
-    condition_metric_name = "multicolumn_values.satisfy_rule"
-    condition_domain_keys = (
-        "batch_id",
-        "table",
-        "column_list",
-        "row_condition",
-        "condition_parser",
-        "ignore_row_if",
+    metric_name = _COUNT
+    value_keys = ("condition",)
+
+    @metric_partial(
+        engine=SqlAlchemyExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.AGGREGATE_FN,
+        domain_type=MetricDomainTypes.TABLE,
     )
-    condition_value_keys = ("condition",)
+    def _sqlalchemy(
+        cls, metric_domain_kwargs: dict[str, Any], metric_value_kwargs: dict[str, Any], **kwargs: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        return sa.func.count().filter(_fails(metric_value_kwargs["condition"])), metric_domain_kwargs, {}
 
-    @multicolumn_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column_list: Any, *, condition: str, **kwargs: Any) -> sa.ColumnElement[bool]:
-        return sa.literal_column(f"({condition})", type_=sa.Boolean)
+
+class RowsFailingRuleShown(TableMetricProvider):
+    """Some of the rows that fail a rule, with the values it looks at; asked for where there are any."""
+
+    metric_name = _ROWS
+    value_keys = ("condition", "columns")
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(
+        cls,
+        execution_engine: SqlAlchemyExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        **kwargs: Any,
+    ) -> list[dict[str, Any]]:
+        if not metrics[_COUNT]:
+            return []
+        rows, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE)
+        query: sa.Select[*tuple[Any, ...]] = (
+            sa.select(*map(sa.column, metric_value_kwargs["columns"]))
+            .select_from(rows)
+            .where(_fails(metric_value_kwargs["condition"]))
+            .limit(ROWS_SHOWN)
+        )
+        # Great Expectations would keep exact numbers as floating point.
+        return [
+            {name: format(value, "f") if isinstance(value, Decimal) else value for name, value in row._mapping.items()}
+            for row in execution_engine.execute_query(query)
+        ]
+
+    @classmethod
+    def _get_evaluation_dependencies(
+        cls, metric: MetricConfiguration, *arguments: Any, **kwargs: Any
+    ) -> dict[str, MetricConfiguration]:
+        condition = {"condition": metric.metric_value_kwargs["condition"]}
+        return {_COUNT: MetricConfiguration(_COUNT, metric.metric_domain_kwargs, condition)}
 
 
-class ExpectRowsToSatisfyRule(MulticolumnMapExpectation):
+class ExpectRowsToSatisfyRule(BatchExpectation):
     """Expect a rule to hold in every row."""
 
     condition: str
     statement: str
+    columns: list[str]  # of the rows that are shown
 
-    map_metric: ClassVar[str] = "multicolumn_values.satisfy_rule"
-    success_keys: ClassVar[tuple[str, ...]] = ("condition", "mostly")
-    args_keys: ClassVar[tuple[str, ...]] = ("column_list", "condition")
+    metric_dependencies: ClassVar[tuple[str, ...]] = (_COUNT, _ROWS, "table.row_count")
+    success_keys: ClassVar[tuple[str, ...]] = ("condition", "columns")
+    args_keys: ClassVar[tuple[str, ...]] = ("condition",)
+
+    def _validate(self, metrics: dict[str, Any], *arguments: Any, **kwargs: Any) -> dict[str, Any]:
+        rows, failing = metrics["table.row_count"], metrics[_COUNT]
+        return {
+            "success": not failing,
+            "result": {
+                "element_count": rows,
+                "missing_count": 0,
+                "unexpected_count": failing,
+                "unexpected_percent": 100 * failing / rows if rows else 0,
+                "partial_unexpected_list": metrics[_ROWS],
+            },
+        }
 
     @classmethod
     @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
@@ -59,3 +115,7 @@ class ExpectRowsToSatisfyRule(MulticolumnMapExpectation):
                 string_template={"template": configuration.kwargs["statement"].replace("$", "$$"), "params": {}},
             )
         ]
+
+
+def _fails(condition: str) -> sa.ColumnElement[bool]:
+    return sa.literal_column(f"(not ({condition}))", type_=sa.Boolean)

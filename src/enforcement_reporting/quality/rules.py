@@ -291,19 +291,7 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
     """
     suites: list[Suite] = []
     seen: dict[str, Path] = {}
-    root = definitions / "expectations"
-    if not root.is_dir():
-        raise CatalogError(f"{root}: expected a folder with one file of rules per form")
-    for path in sorted(root.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
-            continue
-        if path.suffix != ".yaml":
-            if path.is_dir() and path.suffix != ".yml":
-                continue
-            raise CatalogError(f"{path}: not read by anything: expected *.yaml")
-        if path.name == TIMELINESS:
-            continue
-        declared = read_definition(path, SuiteDefinition)
+    for path, declared in declared_suites(definitions):
         for rule in declared.rules:
             if re.search("[{}]", re.sub(r"\{\w+\}", "", rule.message or "")):
                 raise CatalogError(f"{path}: rule {rule.rule_id}: message: expected every brace to enclose a name")
@@ -315,6 +303,24 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
         seen[form.form_id] = path
         suites.extend(_Compiler(catalog, form, path).suites(declared))
     return tuple(suites)
+
+
+def declared_suites(definitions: Path) -> Iterator[tuple[Path, SuiteDefinition]]:
+    """Yield the files of rules under ``definitions``/expectations, each with what it declares.
+
+    Raises CatalogError naming the file and what was expected, for a file that nothing reads as well.
+    """
+    root = definitions / "expectations"
+    if not root.is_dir():
+        raise CatalogError(f"{root}: expected a folder with one file of rules per form")
+    for path in sorted(root.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(root).parts) or path.name == TIMELINESS:
+            continue
+        if path.suffix != ".yaml":
+            if path.is_dir() and path.suffix != ".yml":
+                continue
+            raise CatalogError(f"{path}: not read by anything: expected *.yaml")
+        yield path, read_definition(path, SuiteDefinition)
 
 
 def column_name(column: Column, form_id: str, suffix: str = "") -> str:

@@ -14,9 +14,9 @@ import psycopg
 from psycopg import sql
 from pydantic import Field
 
-from enforcement_reporting.catalog import Catalog, CatalogError, Id, Model, Text, read_definition
+from enforcement_reporting.catalog import Catalog, CatalogError, Id, Model, Text, load_catalog, read_definition
 from enforcement_reporting.findings import Severity
-from enforcement_reporting.quality.check import RuleError, message_sql, run_suites
+from enforcement_reporting.quality.check import RuleError, message_sql, validation_by_great_expectations
 from enforcement_reporting.quality.rules import TIMELINESS, Check
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
@@ -102,26 +102,38 @@ def load_timeliness(definitions: Path, catalog: Catalog) -> tuple[TimelinessSuit
     return tuple(suites.values())
 
 
-def check_obligations(settings: Settings, as_at: datetime) -> dict[str, int]:
-    """Find what is missing and what came late as of an instant; return the number of findings of each kind.
+@dataclass(frozen=True)
+class CheckedObligations:
+    """How many findings of each kind there are, and in how many periods of units they are not what they were."""
+
+    findings: dict[str, int]
+    changed: int
+
+
+def check_obligations(settings: Settings, as_at: datetime) -> CheckedObligations:
+    """Find what is missing and what came late as of an instant.
 
     Findings are replaced, never added to. Those of a later look stand: an earlier instant changes nothing. Raises
     RuleError where a rule cannot be evaluated.
     """
-    from enforcement_reporting.catalog import load_catalog
-
     suites = load_timeliness(settings.definitions, load_catalog(settings.definitions))
     found: dict[str, int] = {}
+    changed = 0
     with connect(settings) as connection:
         connection.autocommit = True
         connection.execute("select pg_advisory_lock(hashtext('enforcement_reporting.timeliness'))")
         due = [suite for suite in suites if _lay_out(connection, suite, as_at)]
-        validated = run_suites(settings, due)
-        if validated.broken:
-            raise RuleError("obligations could not be checked:\n" + "\n".join(validated.broken.values()))
+        if not due:
+            return CheckedObligations({}, 0)
+        validation = validation_by_great_expectations(settings)
+        failures, broken = validation.run(due)
+        if broken:
+            raise RuleError("obligations could not be checked:\n" + "\n".join(broken.values()))
         for suite in due:
             with connection.transaction():
-                for kind, number in _replace_findings(connection, suite, validated.failures).items():
+                written, differing = _replace_findings(connection, suite, failures)
+                changed += differing
+                for kind, number in written.items():
                     found[kind] = found.get(kind, 0) + number
                 connection.execute(f"drop table quality.{_quoted(suite.wide_table)}".encode())
                 connection.execute(
@@ -131,7 +143,8 @@ def check_obligations(settings: Settings, as_at: datetime) -> dict[str, int]:
                     " last_file_id = excluded.last_file_id",
                     [suite.authority_id, as_at],
                 )
-    return found
+        validation.build_data_docs()
+    return CheckedObligations(found, changed)
 
 
 def _check(rule: TimelinessRule, authority_id: str, path: Path) -> Check:
@@ -215,8 +228,11 @@ def _lay_out(connection: psycopg.Connection, suite: TimelinessSuite, as_at: date
 
 def _replace_findings(
     connection: psycopg.Connection, suite: TimelinessSuite, failures: dict[str, int]
-) -> dict[str, int]:
-    """Replace the findings on the obligations laid out; mark the periods where something changed for the marts."""
+) -> tuple[dict[str, int], int]:
+    """Replace the findings on the obligations laid out; mark the periods where something changed for the marts.
+
+    Returns how many there are of each kind, and how many periods of units were marked.
+    """
     table = f"quality.{_quoted(suite.wide_table)}"
     connection.execute(b"create temporary table found on commit drop as select * from quality.findings with no data")
     written: dict[str, int] = {}
@@ -227,7 +243,7 @@ def _replace_findings(
         if count != failures[check.rule_id]:
             raise RuntimeError(f"rule {check.rule_id}: {failures[check.rule_id]} rows fail, {count} findings written")
         written[check.rule_kind] = written.get(check.rule_kind, 0) + count
-    connection.execute(
+    changed = connection.execute(
         f"""
         with gone as (
             delete from quality.findings f
@@ -253,8 +269,8 @@ def _replace_findings(
         insert into intake.touched (form_id, period_id, unit_id)
         select * from gone union select * from new
         """.encode()
-    )
-    return written
+    ).rowcount
+    return written, changed
 
 
 def _finding_statement(suite: TimelinessSuite, check: Check, table: str) -> str:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from enforcement_reporting.settings import Settings
 
@@ -35,6 +33,9 @@ def migrate(settings: Settings) -> None:
 
     Safe to run by several processes at once: they wait for one another.
     """
+    from alembic import command  # what only connects does not wait for it
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine(settings).connect() as connection:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -16,6 +17,8 @@ from enforcement_reporting.catalog import Catalog, Unit, resolve
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
 from enforcement_reporting.workdays import days_counted
+
+_SHOWN = 30  # characters of an explanation in what is said of it
 
 FileOutcome = Literal["taken_in", "duplicate", "unreadable"]
 
@@ -94,6 +97,7 @@ def record_files(
     outcomes: list[tuple[int, FileOutcome]] = []
     with connection.transaction():
         before = _recorded_before(connection, files)
+        asked = _asked(connection, files)
         # A number that is not used is lost, and nothing depends on their order.
         numbers = connection.execute(
             "select nextval(pg_get_serial_sequence('intake.files', 'file_id')) from generate_series(1, %s)",
@@ -106,7 +110,7 @@ def record_files(
             if arrival in before.arrivals:
                 outcomes.append(before.arrivals[arrival])
                 continue
-            outcome, reason = _settle(file, before, batch, file_id, authority_of)
+            outcome, reason = _settle(file, before, asked, batch, file_id, authority_of)
             batch.add_file(file_id, delivery, outcome, reason)
             outcomes.append((file_id, outcome))
             if delivery.landing_key is not None:
@@ -116,7 +120,12 @@ def record_files(
 
 
 def _settle(
-    file: Incoming, before: _Before, batch: _Batch, file_id: int, authority_of: Mapping[str, str]
+    file: Incoming,
+    before: _Before,
+    asked: Mapping[str, _Asked],
+    batch: _Batch,
+    file_id: int,
+    authority_of: Mapping[str, str],
 ) -> tuple[FileOutcome, str | None]:
     """Put what is new in a file into the batch; return its outcome, and the reason for it where nothing is taken."""
     delivery, read = file.delivery, file.read
@@ -132,8 +141,37 @@ def _settle(
     before.taken.setdefault(sha256, delivery.file_name)
     before.submissions.update(submission_id for submission_id, _ in identified)
     batch.add_submissions(file_id, delivery, identified)
-    batch.add_findings(file_id, _placed_findings(read, identified, authority_of))
+    not_taken = list(batch.add_explanations(file_id, delivery, read, asked)) if read.explanations else []
+    batch.add_findings(file_id, chain(_placed_findings(read, identified, authority_of), not_taken))
     return "taken_in", None
+
+
+class _Asked(NamedTuple):
+    """A finding that a unit may explain, what tells it from others in all revisions, and what was last said to it."""
+
+    unit_id: str
+    key: tuple[str, str, str, str, str, str, str]
+    said: str | None
+
+
+def _asked(connection: psycopg.Connection, files: Sequence[Incoming]) -> dict[str, _Asked]:
+    """Return by their ids the findings that explanations in the files are for, as far as they are known."""
+    wanted = {item.finding_id for file in files for item in file.read.explanations}
+    if not wanted:
+        return {}
+    rows = connection.execute(
+        """
+        select f.finding_id, f.unit_id, f.form_id, f.period_id, f.rule_id, f.subject, f.stated, f.expected,
+            e.explanation
+        from quality.findings_of_submissions f
+        left join quality.latest_explanations e
+            on e.unit_id = f.unit_id and e.form_id = f.form_id and e.period_id = f.period_id and e.rule_id = f.rule_id
+            and e.subject = f.subject and e.stated = f.stated and e.expected = f.expected
+        where f.finding_id = any(%s)
+        """,
+        [list(wanted)],
+    )
+    return {finding_id: _Asked(key[0], tuple(key), said) for finding_id, *key, said in rows}
 
 
 _Identified = Sequence[tuple[str, ReadSubmission]]
@@ -195,6 +233,8 @@ _FINDINGS |= dict.fromkeys(("submission_id", "authority_id", "form_id", "unit_id
 _FINDINGS |= dict.fromkeys(
     ("rule_id", "rule_kind", "severity", "cells", "sheet", "stated", "expected", "message"), _TEXT
 )
+_EXPLANATIONS = dict.fromkeys(("unit_id", "form_id", "period_id", "rule_id", "subject", "stated", "expected"), _TEXT)
+_EXPLANATIONS |= {"finding_id": _TEXT, "explanation": _TEXT, "file_id": _BIGINT, "given_at": _INSTANT}
 _UNCHECKED = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id"), _TEXT)
 _TOUCHED = dict.fromkeys(("form_id", "period_id", "unit_id"), _TEXT) | {"file_id": _BIGINT}
 
@@ -207,6 +247,8 @@ class _Batch:
         self._submissions: list[tuple[Any, ...]] = []
         self._identified: list[tuple[str, ReadSubmission]] = []
         self._findings: list[tuple[Any, ...]] = []
+        self._explanations: list[tuple[Any, ...]] = []
+        self._said: dict[tuple[str, ...], str] = {}
 
     def add_file(self, file_id: int, delivery: Delivery, outcome: FileOutcome, reason: str | None) -> None:
         d = delivery
@@ -242,6 +284,23 @@ class _Batch:
             for number, (place, finding) in enumerate(placed)
         )
 
+    def add_explanations(
+        self, file_id: int, delivery: Delivery, read: ReadWorkbook, asked: Mapping[str, _Asked]
+    ) -> Iterator[tuple[_Place, ReadingFinding]]:
+        """Add what a file's units explain, unless they said it before; yield the findings on what is not theirs."""
+        reporting = {item.unit_id for item in read.submissions}
+        for item in read.explanations:
+            question = asked.get(item.finding_id)
+            if question is None or question.unit_id not in reporting:
+                sheet, _, _ = item.cell.rpartition("!")
+                shown = item.text if len(item.text) <= _SHOWN else f"{item.text[:_SHOWN]}…"
+                finding = ReadingFinding("explanation_not_taken", sheet, cells=item.cell, stated=shown)
+                yield (None, None, None, None, None), finding
+            elif item.text != self._said.get(question.key, question.said):
+                self._said[question.key] = item.text
+                place = (*question.key, item.finding_id, item.text, file_id, delivery.received_at)
+                self._explanations.append(place)
+
     def copy(self, connection: psycopg.Connection) -> None:
         """Write everything."""
         tables = (
@@ -249,11 +308,14 @@ class _Batch:
             (("intake", "submissions"), _SUBMISSIONS, self._submissions),
             (("intake", "observations"), _OBSERVATIONS, self._observations()),
             (("quality", "findings"), _FINDINGS, self._findings),
+            (("quality", "explanations"), _EXPLANATIONS, self._explanations),
             (("intake", "unchecked"), _UNCHECKED, [row[:4] for row in self._submissions]),
             (("intake", "touched"), _TOUCHED, self._touched()),
         )
         if self._files:
             for table, columns, rows in tables:
+                if rows is self._explanations and not rows:
+                    continue
                 _copy(connection, table, columns, rows, columns.values())
 
     def _observations(self) -> Iterator[tuple[Any, ...]]:
@@ -261,11 +323,9 @@ class _Batch:
         is_whole = Decimal(1).same_quantum
         for submission_id, item in self._identified:
             owner = (item.unit_id, submission_id, item.sheet)
-            for o in item.observations:
-                value: Decimal | int | None = o.value
-                if value is not None and is_whole(value):
-                    value = int(value)
-                yield (o.indicator_id, o.state, value, o.text or None, o.decimals, o.cell, *owner)
+            for indicator_id, (state, value, text, decimals, _), cell in item.observations.rows():
+                number = int(value) if value is not None and is_whole(value) else value
+                yield (indicator_id, state, number, text or None, decimals, cell, *owner)
 
     def _touched(self) -> Iterator[tuple[str | None, str | None, str | None, int | None]]:
         """Yield what the marts have to be built again for: the files, and what they hold."""
@@ -383,6 +443,7 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
     )
     yield "days", ("day", "is_working", "working_days"), list(days_counted())
     yield "deadlines", ("form_id", "period_id", "unit_kind", "due_at", "due_on"), list(_deadline_rows(catalog))
+    yield from _reporting_rows(catalog)
     yield (
         "indicators",
         (
@@ -519,6 +580,38 @@ def _deadline_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
             for period in owed:
                 if deadline and (day := deadline.due_on(period)) is not None:
                     yield form.form_id, period.period_id, kind, deadline.due_at(day, zone), day
+
+
+def _reporting_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
+    """Yield what is declared about how units report: how much may be missing, and by what they are ranked."""
+    thresholds = list(catalog.missing_reports_a_year.items())
+    boards = [(item.authority_id, item.reporting_quality) for item in catalog.authorities if item.reporting_quality]
+    yield "reporting_thresholds", ("authority_id", "missing_reports_a_year"), thresholds
+    yield (
+        "reporting_scoreboards",
+        ("authority_id", "scoreboard_name", "ties"),
+        [(authority_id, board.name, board.ties) for authority_id, board in boards],
+    )
+    yield (
+        "reporting_items",
+        (
+            *("authority_id", "item_id", "item_name", "sort_no", "measure", "better", "minimum_obligations", "weight"),
+            *("points_top", "points_step", "points_bottom"),
+        ),
+        [
+            (
+                *(authority_id, item.item_id, item.name, number, item.measure, item.better, item.minimum_obligations),
+                *(item.weight, item.points.top, item.points.step, item.points.bottom),
+            )
+            for authority_id, board in boards
+            for number, item in enumerate(board.items)
+        ],
+    )
+    yield (
+        "reporting_ranked_units",
+        ("authority_id", "unit_id"),
+        [(item.authority_id, unit.unit_id) for item in catalog.authorities for unit in item.units_ranked_by_reporting],
+    )
 
 
 def _unit_rows(catalog: Catalog) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

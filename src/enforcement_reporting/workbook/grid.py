@@ -54,7 +54,8 @@ class Grid:
     ``rows[r][c]`` is the cell in row ``top + r`` and column ``left + c``, counted from 0. ``spans`` maps the first
     cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
     that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
-    ``filled`` are the cells of each row that are not blank.
+    Of each row, ``texts`` are the texts in their order, and ``filled`` is how many cells are not blank. ``is_plain``:
+    there is nothing but texts and numbers, and these are shown as they are stored.
     """
 
     name: str
@@ -65,11 +66,14 @@ class Grid:
     without_value: frozenset[str] = frozenset()
     errors: dict[str, str] = field(default_factory=dict)
     formats: dict[str, NumberFormat] = field(default_factory=dict)
-    filled: list[list[Cell]] = field(default_factory=list)
+    texts: list[tuple[str, ...]] = field(default_factory=list)
+    filled: list[int] = field(default_factory=list)
+    is_plain: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.filled:
-            self.filled = [[cell for cell in row if cell != ""] for row in self.rows]
+            self.filled = [sum(cell != "" for cell in row) for row in self.rows]
+            self.texts = [tuple(cell for cell in row if isinstance(cell, str) and cell) for row in self.rows]
 
     def address(self, row: int, column: int) -> str:
         """Return the cell's address as people know it, such as B7."""
@@ -106,8 +110,8 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     usual = usual_sheets([sheet.xml for sheet in package.sheets], package.shared_strings, styles, MAX_CELLS)
     if usual is not None:
         grids = [
-            Grid(sheet.name, rows, top, left, spans, formats=formats, filled=filled)
-            for sheet, (rows, top, left, spans, formats, filled) in zip(package.sheets, usual, strict=True)
+            Grid(sheet.name, rows, top, left, spans, formats=formats, texts=texts, filled=filled, is_plain=not formats)
+            for sheet, (rows, top, left, spans, formats, texts, filled) in zip(package.sheets, usual, strict=True)
         ]
         return OpenedWorkbook(grids, package.hidden, package.has_macros)
     return _open_unusual(package, styles.shown)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from enforcement_reporting.catalog import Unit
 from enforcement_reporting.texts import plain
@@ -45,25 +46,29 @@ def _as_line(cell: str) -> tuple[str, bool]:
     return text, text.rstrip().endswith((":", "："))
 
 
-def unit_lines(texts: Iterable[str], known: Mapping[str, Unit]) -> tuple[list[Unit], list[str]]:
+class UnitLine(NamedTuple):
+    """What a line says after 填报单位：, and whether it can be nothing but a unit's name."""
+
+    name: str
+    is_sure: bool
+
+
+def unit_line(text: str) -> UnitLine | None:
+    """Return the line of that kind that a text is, or None."""
+    match = _REPORTING_UNIT.search(text)
+    return UnitLine(_NEXT_LABEL.split(match["name"])[0], bool(match["sure"])) if match else None
+
+
+def units_named(lines: Iterable[UnitLine], known: Mapping[str, Unit]) -> tuple[list[Unit], list[str]]:
     """Return the units that lines such as 填报单位：… name, and the names there that are no unit's."""
     units: dict[str, Unit] = {}
     strangers = []
-    for text in texts:
-        if line := _unit_line(text):
-            name, is_sure = line
-            if unit := _unit_at_start(name, known):
-                units[unit.unit_id] = unit
-            elif is_sure and name.strip(" _＿\n"):
-                strangers.append(" ".join(name.split()))
+    for name, is_sure in lines:
+        if unit := _unit_at_start(name, known):
+            units[unit.unit_id] = unit
+        elif is_sure and name.strip(" _＿\n"):
+            strangers.append(" ".join(name.split()))
     return list(units.values()), strangers
-
-
-@lru_cache(maxsize=4096)
-def _unit_line(text: str) -> tuple[str, bool] | None:
-    """Return what a line says after 填报单位：, and whether it can be nothing but a unit's name."""
-    match = _REPORTING_UNIT.search(text)
-    return (_NEXT_LABEL.split(match["name"])[0], bool(match["sure"])) if match else None
 
 
 def _unit_at_start(text: str, known: Mapping[str, Unit]) -> Unit | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
-from enforcement_reporting.workbook.cells import Parsed, State, parse_stored, parse_text
+from enforcement_reporting.workbook.cells import Cell, Parsed, State, parse_stored, parse_text
 from enforcement_reporting.workbook.formats import NumberFormat
 from enforcement_reporting.workbook.grid import as_text
+from enforcement_reporting.workbook.remembered import Lookup
 
 # Units in which things are measured and not counted: money, shares, ratios (件/人), lengths, weights, times, 万人.
 _MEASURED = re.compile(
@@ -18,7 +19,7 @@ _MEASURED = re.compile(
 )
 
 
-_SHORT_CUT = 1e15  # whole numbers below are stored and written with the same digits
+_SMALL, _LARGE = 0.001, 1e15  # in between, a number is written without an exponent
 
 
 class Reading(NamedTuple):
@@ -32,6 +33,16 @@ class Reading(NamedTuple):
 
 
 BLANK_CELL = Reading("blank", None, "", None, "")
+TYPED = Reading("unreadable", None, "", None, "typed")  # a text that is still to be read
+
+
+class _Stored(Lookup[Cell, Reading]):
+    """Readings by the number in a cell. A text says nothing as a number; it is TYPED, and not remembered."""
+
+    def __missing__(self, cell: Cell) -> Reading:
+        if isinstance(cell, str) and cell:
+            return TYPED
+        return super().__missing__(cell)
 
 
 @dataclass(eq=False)  # the same object for the same measure, see measure_of
@@ -55,6 +66,11 @@ class Measure:
         unit_of_measure = "元" if self.may_be_fraction else ""
         return measure_of(unit_of_measure, "", frozenset(), self.is_count)
 
+    @cached_property
+    def stored(self) -> _Stored:
+        """What numbers say as they are stored, whatever is shown."""
+        return self.numbers.stored if self.numbers is not self else _Stored(8192, partial(_read_stored, measure=self))
+
 
 @lru_cache(maxsize=1024)
 def measure_of(unit_of_measure: str, written_in: str, not_applicable: frozenset[str], is_count: bool) -> Measure:
@@ -70,17 +86,19 @@ def read_number(number: float, measure: Measure, shown_as: NumberFormat | None =
         shown = shown_as.show(number)
         if shown is not None:
             return read_typed(shown, measure)
-    return read_stored(number, measure.numbers)
+    return measure.stored[number]
 
 
-@lru_cache(maxsize=8192)
-def read_stored(number: float, measure: Measure) -> Reading:
-    """Return what a number says as it is stored, whatever is shown."""
-    if number.is_integer() and 0 <= number < _SHORT_CUT and measure.numbers is measure and not measure.written_in:
-        whole = int(number)
-        return Reading("value" if whole else "zero", Decimal(whole), str(whole), 0, "")
-    text = as_text(number)
-    return _reading(text, parse_stored(text, measure.unit_of_measure, measure.written_in), measure)
+def _read_stored(number: Cell, measure: Measure) -> Reading:
+    if not isinstance(number, float):
+        return BLANK_CELL
+    if measure.written_in or not _SMALL < number < _LARGE:
+        text = as_text(number)
+        return _reading(text, parse_stored(text, measure.unit_of_measure, measure.written_in), measure)
+    text = f"{number:.15g}"
+    decimals = len(text.partition(".")[2])
+    oddity = "fractional_count" if decimals and not measure.may_be_fraction else ""
+    return Reading("value", Decimal(text), text, decimals, oddity)
 
 
 @lru_cache(maxsize=4096)

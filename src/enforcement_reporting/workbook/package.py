@@ -14,10 +14,11 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from enforcement_reporting.workbook.container import Container
-from enforcement_reporting.workbook.remembered import remembered
+from enforcement_reporting.workbook.container import Container, Packed
+from enforcement_reporting.workbook.remembered import LONGEST, Lookup
 
 MAX_FILE_BYTES = 30_000_000
 MAX_INFLATED_BYTES = 40_000_000
@@ -62,12 +63,34 @@ class Package:
     has_macros: bool
 
 
+class _Outline(NamedTuple):
+    """Where in a zip the parts are that hold cells, as its structure says; ``room`` is what that came to in bytes."""
+
+    sheets: list[tuple[str, str]]
+    hidden: list[str]
+    shared_strings: list[str]
+    styles: bytes
+    room: int
+
+
 def open_package(content: bytes) -> Package:
     """Return the parts of an .xlsx or .xlsm file that matter.
 
     Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or damaged, or exceed the bounds.
     """
     parts = _Parts(content)
+    outline = parts.known_outline()
+    if outline is None:
+        outline = _outline(parts)
+        parts.remember(outline)
+    shared_strings = b""
+    for path in outline.shared_strings:
+        shared_strings = shared_strings or parts.xml(path)
+    sheets = [Sheet(name, parts.xml(path)) for name, path in outline.sheets]
+    return Package(sheets, outline.hidden, shared_strings, outline.styles, parts.has_macros)
+
+
+def _outline(parts: _Parts) -> _Outline:
     workbook_path, listed = _workbook(parts)
     folder, file = posixpath.split(workbook_path)
     relations = parts.relations(f"{folder}/_rels/{file}.rels", folder)
@@ -76,12 +99,11 @@ def open_package(content: bytes) -> Package:
             f"工作簿有 {len(listed)} 张工作表，超过 {MAX_SHEETS} 张的上限。请只保留填报的工作表。",
             f"{len(listed)} sheets, at most {MAX_SHEETS} are read",
         )
-    shared_strings, styles = b"", b""
+    shared_strings = [path for kind, path in relations.values() if kind == "sharedStrings"]
+    styles = b""
     for kind, path in relations.values():
-        if kind == "sharedStrings" and not shared_strings:
-            shared_strings = parts.xml(path)
-        elif kind == "styles" and not styles:
-            styles = parts.xml(path, MAX_STRUCTURE_BYTES)
+        if kind == "styles" and not styles:
+            styles = parts.structure(path)
     sheets, hidden = [], []
     for name, relation_id, state in listed:
         kind, path = relations.get(relation_id, ("", ""))
@@ -92,8 +114,8 @@ def open_package(content: bytes) -> Package:
         if state != "visible":
             hidden.append(name)
         else:
-            sheets.append(Sheet(name, parts.xml(path)))
-    return Package(sheets, hidden, shared_strings, styles, parts.has_macros)
+            sheets.append((name, path))
+    return _Outline(sheets, hidden, shared_strings, styles, MAX_INFLATED_BYTES - parts.room)
 
 
 def packed(package: Package) -> io.BytesIO:
@@ -131,14 +153,25 @@ def packed(package: Package) -> io.BytesIO:
     return buffer
 
 
+# By the names of all parts: the structure as it lies in the zip, byte by byte, with what it says.
+_outlines: Lookup[tuple[str, ...], list[tuple[dict[str, Packed | None], _Outline]]] = Lookup(32, lambda _: [])
+_MOST_OUTLINES = 8
+
+
 class _Parts:
-    """The files in the zip by name, whose upper and lower case are the same to spreadsheet software."""
+    """The files in the zip by name, whose upper and lower case are the same to spreadsheet software.
+
+    ``room`` is how many bytes may still be inflated.
+    """
 
     def __init__(self, content: bytes) -> None:
         _refuse_at_sight(content)
         self._content = content
-        self._room = MAX_INFLATED_BYTES
-        self._container = Container.open(content)
+        self.room = MAX_INFLATED_BYTES
+        self._structure: list[str] = []
+        self._container = Container.open(content, MAX_PARTS)
+        if self._container is None:
+            _refuse_many_parts(content)
         names = self._container.names if self._container else self._archive.namelist()
         self._names = {name.lower(): name for name in names}
         if len(self._names) < len(names):
@@ -146,18 +179,46 @@ class _Parts:
             raise UnreadableWorkbook(_ABNORMAL, f"part {twice} is there twice")
         self.has_macros = any(name.endswith("vbaproject.bin") for name in self._names)
 
+    def known_outline(self) -> _Outline | None:
+        """Return what was made of another zip with the same structure, or None where there was none."""
+        if self._container:
+            for structure, outline in _outlines.get(tuple(self._container.names), ()):
+                if [*map(self._container.packed, structure)] == [*structure.values()]:
+                    self.room -= outline.room
+                    return outline
+        return None
+
+    def remember(self, outline: _Outline) -> None:
+        """Keep what was made of the structure, where it is not too large to be kept."""
+        if not self._container:
+            return
+        structure = {name: self._container.packed(name) for name in self._structure}
+        sizes = [
+            *map(len, self._names),
+            *(max(packed[2], len(packed[3])) for packed in structure.values() if packed),
+        ]
+        if None not in structure.values() and sum(sizes) <= LONGEST:
+            known = _outlines[tuple(self._container.names)]
+            if len(known) == _MOST_OUTLINES:
+                known.clear()
+            known.append((structure, outline))
+
     def __contains__(self, path: str) -> bool:
         return path.lower() in self._names
+
+    def structure(self, path: str) -> bytes:
+        """Return the XML of a part that says what the others are or how they look."""
+        xml = self.xml(path, MAX_STRUCTURE_BYTES)
+        self._structure.append(self._names[path.lower()])
+        return xml
 
     def xml(self, path: str, limit: int = MAX_INFLATED_BYTES) -> bytes:
         """Return a part's XML, in UTF-8 and free of entities, inflating no more than there is room for."""
         name = self._names.get(path.lower())
         if name is None:
             raise UnreadableWorkbook(_DAMAGED, f"part {path} is missing")
-        room = min(limit, self._room)
-        xml = None
-        if self._container:
-            xml = self._container.read(name, room, is_structure=limit == MAX_STRUCTURE_BYTES)
+        room = min(limit, self.room)
+        xml = self._container.read(name, room) if self._container else None
         if xml is None:
             xml = self._read(name, path, room)
         if len(xml) > room:
@@ -165,8 +226,8 @@ class _Parts:
                 f"文件解压后超过 {MAX_INFLATED_BYTES // 1_000_000} MB，拒绝读取。请删去多余的行列后再报。",
                 f"part {path} inflates beyond {room} bytes",
             )
-        self._room -= len(xml)
-        if b"\0" in xml[:4] or xml.startswith((b"\xff\xfe", b"\xfe\xff")):
+        self.room -= len(xml)
+        if xml[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in xml[:4]:
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} is not in UTF-8")
         if b"!" in xml and (b"<!DOCTYPE" in xml or b"<!ENTITY" in xml):  # looking for one byte is ten times faster
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} declares XML entities")
@@ -197,11 +258,28 @@ class _Parts:
 
     def relations(self, path: str, folder: str) -> dict[str, tuple[str, str]]:
         """Return (kind, path of the target) by id; targets outside the file are left out."""
-        return _relations(self.xml(path, MAX_STRUCTURE_BYTES), path, folder)
+        return {
+            relation.get("Id", ""): (
+                relation.get("Type", "").rpartition("/")[2],
+                posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/"),
+            )
+            for relation in _tree(self.structure(path), path)
+            if relation.get("TargetMode") != "External"
+        }
 
     def root(self, path: str) -> tuple[str, list[tuple[str, str, str]]]:
         """Return the kind of the document in a part, and its sheets as (name, id of the relationship, state)."""
-        return _root(self.xml(path, MAX_STRUCTURE_BYTES), path)
+        tree = _tree(self.structure(path), path)
+        listed = [
+            (
+                element.get("name", ""),
+                next((value for key, value in element.items() if _local(key) == "id"), ""),
+                element.get("state", "visible"),
+            )
+            for element in tree.iter()
+            if _local(element.tag) == "sheet"
+        ]
+        return _local(tree.tag), listed
 
 
 def _refuse_at_sight(content: bytes) -> None:
@@ -218,6 +296,10 @@ def _refuse_at_sight(content: bytes) -> None:
         raise UnreadableWorkbook(
             "文件是旧的 .xls 格式（或 .doc）。请另存为 .xlsx 后再报。", "a compound file (.xls or other), not .xlsx"
         )
+
+
+def _refuse_many_parts(content: bytes) -> None:
+    """Refuse what ``zipfile`` would take long to list."""
     entries = content.count(_CENTRAL_ENTRY)
     if entries > MAX_PARTS:
         raise UnreadableWorkbook(_ABNORMAL, f"about {entries} parts, at most {MAX_PARTS}")
@@ -235,33 +317,6 @@ def _workbook(parts: _Parts) -> tuple[str, list[tuple[str, str, str]]]:
     if "xl/workbook.xml" not in parts:
         raise UnreadableWorkbook(_NO_WORKBOOK, "a zip without a workbook part")
     return "xl/workbook.xml", parts.root("xl/workbook.xml")[1]
-
-
-@remembered(256)
-def _relations(xml: bytes, path: str, folder: str) -> dict[str, tuple[str, str]]:
-    return {
-        relation.get("Id", ""): (
-            relation.get("Type", "").rpartition("/")[2],
-            posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/"),
-        )
-        for relation in _tree(xml, path)
-        if relation.get("TargetMode") != "External"
-    }
-
-
-@remembered(256)
-def _root(xml: bytes, path: str) -> tuple[str, list[tuple[str, str, str]]]:
-    tree = _tree(xml, path)
-    listed = [
-        (
-            element.get("name", ""),
-            next((value for key, value in element.items() if _local(key) == "id"), ""),
-            element.get("state", "visible"),
-        )
-        for element in tree.iter()
-        if _local(element.tag) == "sheet"
-    ]
-    return _local(tree.tag), listed
 
 
 def _tree(xml: bytes, path: str) -> ET.Element:

@@ -9,153 +9,41 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
-from functools import cached_property, lru_cache, partial
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
+from enforcement_reporting.catalog import Catalog, Form, Unit
 from enforcement_reporting.findings import ReadingFinding
-from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recognition, speaks_of_time
+from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recognition, speaks_of_time, words_of_time
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
-from enforcement_reporting.workbook.addresses import column_letters
-from enforcement_reporting.workbook.cells import Cell, State, parse_text, power_of_ten
+from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text, open_workbook
-from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder, Place
-from enforcement_reporting.workbook.labels import money_stated, row_texts, unit_lines, units_mentioned
-from enforcement_reporting.workbook.measures import (
-    BLANK_CELL,
-    Measure,
-    Reading,
-    measure_of,
-    read_number,
-    read_stored,
-    read_typed,
-    unreadable,
+from enforcement_reporting.workbook.header import SEARCH_ROWS, HeaderFinder, Place
+from enforcement_reporting.workbook.labels import (
+    UnitLine,
+    money_stated,
+    row_texts,
+    unit_line,
+    units_mentioned,
+    units_named,
 )
 from enforcement_reporting.workbook.remembered import LONGEST
+from enforcement_reporting.workbook.review_list import LIST_SHEET, explanations_in, is_list
+from enforcement_reporting.workbook.submission import ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.table import SILENT, Line, Match, Sheet, Table, Workbook, in_force, outer
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
 COVERAGE_WITHOUT_TITLE = 0.8
-# Titles, periods and names outside the table are looked for in so many rows at the top and at the end of a sheet.
-TOP_ROWS, END_ROWS = 250, 50
 
 # A note below a table may speak of any form and any period.
 _NOTE = re.compile(r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明)")
-_MOST_PLANS = 16
 _LONGEST_LINE = 2_000  # characters in a row whose cells are remembered together
+_MOST_LINES = 4  # that name a unit and are remembered together
 # Rows as they stand in a skeleton.
 _BLANK_ROW: tuple[Cell, ...] = ("",)
 _OTHER_ROW: tuple[Cell, ...] = (0.0,)  # a number is no label
-
-
-class Observation(NamedTuple):
-    """One indicator of one submission: the text as typed, its cell, and the exact number in it if there is one."""
-
-    indicator_id: str
-    state: State
-    value: Decimal | None
-    text: str
-    decimals: int | None
-    cell: str
-
-
-_observation: Callable[[tuple[Any, ...]], Observation] = partial(tuple.__new__, Observation)  # in C throughout
-
-
-@dataclass
-class ReadSubmission:
-    """One unit's figures on one form for one period; ``row_role`` is 'total' for a printed total row."""
-
-    form_id: str
-    unit_id: str
-    period: Period
-    row_role: str
-    sheet: str
-    observations: list[Observation]
-    findings: list[ReadingFinding] = field(default_factory=list)
-
-
-@dataclass
-class ReadWorkbook:
-    """All that was found in a workbook. ``sheet_findings`` maps (sheet, form) to what concerns all its rows."""
-
-    submissions: list[ReadSubmission] = field(default_factory=list)
-    file_findings: list[ReadingFinding] = field(default_factory=list)
-    sheet_findings: dict[tuple[str, str], list[ReadingFinding]] = field(default_factory=lambda: defaultdict(list))
-
-
-class _Line(NamedTuple):
-    """What the cells of a row say, wherever the row stands.
-
-    Its texts, those of them that speak of time, the forms whose titles are in them, and the cells that are labels of
-    a form or part of one.
-    """
-
-    texts: tuple[str, ...]
-    dated: tuple[str, ...]
-    titles: frozenset[int]
-    labels: tuple[str, ...]
-
-
-_SILENT = _Line((), (), frozenset(), ())
-
-
-_ReadLine = Callable[[Sequence[Cell]], _Line]
-
-
-class _Sheet:
-    """A sheet with what its rows say, and what is needed of the workbook around it."""
-
-    def __init__(self, grid: Grid, workbook: _Workbook, read_line: _ReadLine, read_inner_line: _ReadLine) -> None:
-        self.grid, self.name, self.workbook = grid, grid.name, workbook
-        self.outer_rows = _outer(range(len(grid.rows)))
-        # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
-        self._read_line, self._inner = read_line, set(range(len(grid.rows))) - set(self.outer_rows)
-        self.lines = [
-            (read_inner_line if row in self._inner else read_line)(filled) for row, filled in enumerate(grid.filled)
-        ]
-        self.texts = self.texts_in(self.outer_rows)
-
-    def texts_in(self, rows: Iterable[int]) -> list[str]:
-        """Return the texts in some rows."""
-        lines = self.lines
-        return [text for row in rows for text in lines[row].texts]
-
-    def dated_in(self, rows: Iterable[int]) -> list[str]:
-        """Return the texts in some rows that speak of time."""
-        for row in self._inner.intersection(rows) if self._inner else ():
-            self.lines[row] = self._read_line(self.grid.filled[row])
-            self._inner.discard(row)
-        lines = self.lines
-        return [text for row in rows for text in lines[row].dated]
-
-
-@dataclass
-class _Workbook:
-    """What is known of the whole workbook: the texts on all its sheets, and those of them that speak of time."""
-
-    file_name: str
-    is_named_by_time: bool
-    texts: list[str] = field(default_factory=list)
-    dated: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Break:
-    """Where a table is interrupted: the first row of it, the texts there, and the header that follows them if any.
-
-    ``foreign``: what follows is the header of another form.
-    """
-
-    row: int
-    texts: list[str]
-    header: Header | None
-    foreign: bool = False
 
 
 class _Skeleton(NamedTuple):
@@ -165,110 +53,8 @@ class _Skeleton(NamedTuple):
     """
 
     rows: tuple[tuple[Cell, ...], ...]
-    types: tuple[tuple[type, ...], ...]  # 1.0 and True are equal
+    types: tuple[tuple[type, ...], ...]  # of rows that hold more than texts, for 1.0 and True are equal
     spans: tuple[tuple[Place, Place], ...]
-
-
-class _Fault(NamedTuple):
-    """Something wrong with a header, where it stands: no places mean the header as a whole."""
-
-    kind: str
-    places: tuple[Place, ...]
-    stated: str = ""
-    expected: str = ""
-    indicator: str = ""
-
-
-@dataclass
-class _Plan:
-    """How the rows under a header are read, and what is wrong with the header.
-
-    The lists run in step: the indicators that have a column, where it stands, and how its figures are read.
-    """
-
-    faults: list[_Fault] = field(default_factory=list)
-    indicators: list[Indicator] = field(default_factory=list)
-    indicator_ids: list[str] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)
-    letters: list[str] = field(default_factory=list)
-    measures: list[Measure] = field(default_factory=list)
-    numbers: list[Measure] = field(default_factory=list)
-
-    def cells(self, row: list[Cell]) -> list[Cell]:
-        """Return the cells in the columns of a row, that are blank beyond its end."""
-        try:
-            return [row[column] for column in self.columns]
-        except IndexError:
-            return [row[column] if column < len(row) else "" for column in self.columns]
-
-
-@dataclass
-class _Match:
-    """A form matched to a sheet, or to all sheets of the same skeleton."""
-
-    finder: HeaderFinder
-    header: Header
-    titled: bool
-    _plans: dict[tuple[int, tuple[str, ...]], _Plan] = field(default_factory=dict)
-
-    @property
-    def form(self) -> Form:
-        return self.finder.form
-
-    @cached_property
-    def value_columns(self) -> list[int]:
-        return [column.index for column in self.header.by_indicator.values()]
-
-    @cached_property
-    def by_place(self) -> list[int]:
-        return sorted(self.value_columns)
-
-    @cached_property
-    def marks(self) -> frozenset[str]:
-        return frozenset(self.form.not_applicable_marks)
-
-    @cached_property
-    def total_labels(self) -> frozenset[str]:
-        return frozenset(map(plain, self.form.total_row.labels)) if self.form.total_row else frozenset()
-
-    def plan(self, left: int, money: Sequence[str]) -> _Plan:
-        """Return how figures are read from a sheet that begins in column ``left`` and states units of money."""
-        key = (left, tuple(money))
-        if key not in self._plans:
-            if len(self._plans) >= _MOST_PLANS:
-                self._plans.clear()
-            self._plans[key] = self._planned(*key)
-        return self._plans[key]
-
-    def _planned(self, left: int, money: tuple[str, ...]) -> _Plan:
-        plan = _Plan()
-        faults = plan.faults
-        for indicator in self.form.indicators:
-            column = self.header.by_indicator.get(indicator.indicator_id)
-            wanted = indicator.unit_of_measure
-            if doubtful := self.header.doubtful.get(indicator.indicator_id):
-                places = tuple(item.place for item in doubtful)
-                faults.append(_Fault("ambiguous_header", places, expected=indicator.label_path))
-            elif column is None:
-                if not indicator.optional:
-                    faults.append(_Fault("missing_header", (), expected=indicator.label_path))
-            else:
-                # The unit of measure is the header's, or that of money said beside the table.
-                written_in = column.unit_of_measure or ("、".join(money) if wanted in MONEY else "")
-                if power_of_ten(written_in, wanted) is None:
-                    fault = ("unit_of_measure_mismatch", (column.place,), written_in, wanted, indicator.caption)
-                    faults.append(_Fault(*fault))
-                else:
-                    is_count = indicator.measure_kind in ("flow", "stock")
-                    measure = measure_of(wanted, written_in, self.marks, is_count)
-                    plan.indicators.append(indicator)
-                    plan.indicator_ids.append(f"{self.form.form_id}.{indicator.indicator_id}")
-                    plan.columns.append(column.index)
-                    plan.letters.append(column_letters(left + column.index))
-                    plan.measures.append(measure)
-                    plan.numbers.append(measure.numbers)
-        faults += [_Fault("unknown_header", (column.place,), " / ".join(column.path)) for column in self.header.unknown]
-        return plan
 
 
 class Reader:
@@ -309,6 +95,7 @@ class Reader:
         self._line_of_texts = lru_cache(2048)(self._read_texts)
         self._matches_of_skeleton = lru_cache(256)(self._matched)
         self._recognised = lru_cache(1024)(self._recognise)
+        self._units_named = lru_cache(1024)(self._find_units)
 
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
@@ -320,23 +107,28 @@ class Reader:
         if opened.has_macros:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
         result.file_findings.extend(ReadingFinding("hidden_sheet", name) for name in opened.hidden)
-        workbook = _Workbook(file_name, speaks_of_time(file_name))
-        sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
+        workbook = Workbook(file_name, words_of_time(file_name))
+        lists = [grid for grid in opened.grids if is_list(grid)]
+        result.explanations = [explanation for grid in lists for explanation in explanations_in(grid)]
+        grids = [grid for grid in opened.grids if not grid.is_empty and grid not in lists] if lists else opened.grids
+        sheets = [Sheet(grid, workbook, self._line, self._inner_line) for grid in grids if not grid.is_empty]
         for sheet in sheets:
-            name = self._said(sheet.name)
-            workbook.texts += [*sheet.texts, sheet.name]
-            workbook.dated += [*sheet.dated_in(sheet.outer_rows), *name.dated]
+            workbook.lines += [*sheet.outer_lines, self._said(sheet.name)]
+        workbook.dated = [text for line in workbook.lines for text in line.dated]
         for sheet in sheets:
             self._read_sheet(sheet, result)
         result.submissions = _once_each(result.submissions)
+        if result.explanations and not result.submissions:
+            first = result.explanations[0]
+            result.file_findings.append(ReadingFinding("explanations_alone", LIST_SHEET, cells=first.cell))
         return result
 
-    def _read_sheet(self, sheet: _Sheet, result: ReadWorkbook) -> None:
+    def _read_sheet(self, sheet: Sheet, result: ReadWorkbook) -> None:
         match = self._form(sheet, result)
         if match is None:
             return
         form = match.form
-        table = _Table(sheet, match, self._units[form.authority_id])
+        table = Table(sheet, match, self._units[form.authority_id])
         if form.unit_labels and table.unit_column is None:
             label = " / ".join(form.unit_labels)
             result.file_findings.append(table.header_finding("unit_column_missing", expected=label))
@@ -359,9 +151,9 @@ class Reader:
             if foreign or item.header is None or period.period is None or not form.unit_labels:
                 result.file_findings.append(table.another_table(item.row, None if foreign else period.period))
                 return
-            match = _Match(match.finder, item.header, match.titled)
+            match = Match(match.finder, item.header, match.titled)
             money = table.money
-            table, recognition = _Table(sheet, match, table.units, item.row), period
+            table, recognition = Table(sheet, match, table.units, item.row), period
             table.money = table.money or money
             known = set(map(plain, item.texts))
             if table.unit_column is None:
@@ -371,7 +163,7 @@ class Reader:
         assert recognition.period is not None
         self._read_table(table, sheet, recognition.period, result)
 
-    def _read_table(self, table: _Table, sheet: _Sheet, period: Period, result: ReadWorkbook) -> None:
+    def _read_table(self, table: Table, sheet: Sheet, period: Period, result: ReadWorkbook) -> None:
         """Read the submissions in one table of a sheet."""
         form = table.match.form
         table.period = period
@@ -401,7 +193,7 @@ class Reader:
             for number, count in hits.items()
         )
 
-    def _form(self, sheet: _Sheet, result: ReadWorkbook) -> _Match | None:
+    def _form(self, sheet: Sheet, result: ReadWorkbook) -> Match | None:
         """Return the form that a sheet holds; a finding says why where there is none or more than one."""
         titled = self._titled(sheet)
         matches = self._matches(sheet, titled)
@@ -425,57 +217,68 @@ class Reader:
             return None
         return best[0]
 
-    def _line(self, filled: Sequence[Cell]) -> _Line:
-        """Return what the cells of a row say that are not blank."""
-        if not filled or (type(filled[0]) is float and set(map(type, filled)) == {float}):
-            return _SILENT
-        try:
-            length = len("".join(filled))  # type: ignore[arg-type]
-        except TypeError:  # numbers among them
-            return self._read_texts(filled)
-        return (self._line_of_texts if length <= _LONGEST_LINE else self._read_texts)(tuple(filled))
+    def _line(self, grid: Grid, row: int) -> Line:
+        """Return what the cells of a row say."""
+        texts = grid.texts[row]
+        if not texts:
+            return SILENT
+        said = "".join(texts)
+        takes_number = len(texts) < grid.filled[row] and (":" in said or "：" in said)
+        if takes_number or len(said) > _LONGEST_LINE:
+            return self._read_texts(grid.rows[row])
+        return self._line_of_texts(texts)
 
-    def _read_texts(self, filled: Sequence[Cell]) -> _Line:
-        texts = row_texts(filled)
+    def _read_texts(self, row: Sequence[Cell]) -> Line:
+        texts = row_texts(row)
         said = list(map(self._said, texts))
-        return _Line(
+        return Line(
             tuple(texts),
-            tuple(text for item in said for text in item.dated),
-            frozenset().union(*(item.titles for item in said)),
-            tuple(cell for cell in filled if isinstance(cell, str) and self._said(as_text(cell)).labels),
+            tuple([text for item in said for text in item.dated]),
+            tuple([unit for item in said for unit in item.money]),
+            tuple([unit for item in said for unit in item.units]),
+            frozenset().union(*[item.titles for item in said]),
+            tuple([cell for cell in row if isinstance(cell, str) and cell and self._said(as_text(cell)).labels]),
+            sum(map(len, texts)),
         )
 
-    def _read_text(self, text: str) -> _Line:
+    def _read_text(self, text: str) -> Line:
         """Return what a single text says."""
         titles: set[int] = set()
         for title in self._titles.findall(plain(text)):
             titles |= self._by_title[title]
-        dated = (text,) if speaks_of_time(text) else ()
-        return _Line((text,), dated, frozenset(titles), (text,) if self._is_label(text) else ())
+        return Line(
+            (text,),
+            (text,) if speaks_of_time(text) else (),
+            tuple(money_stated([text])),
+            (unit,) if (unit := unit_line(text)) else (),
+            frozenset(titles),
+            (text,) if self._is_label(text) else (),
+            len(text),
+        )
 
     def _is_label(self, text: str) -> bool:
         """Return whether a text is a label of any form, or part of one."""
         label = split_unit(text, self._units_of_measure)[0]
         return label in self._labels or joined([label]) in self._labels
 
-    def _inner_line(self, filled: Sequence[Cell]) -> _Line:
-        """Return the texts and labels among the filled cells of a row, and nothing else of what they say."""
-        labels = [cell for cell in filled if isinstance(cell, str) and self._is_label(as_text(cell))]
-        return _Line(tuple(row_texts(filled)), (), frozenset(), tuple(labels))
+    def _inner_line(self, grid: Grid, row: int) -> Line:
+        """Return the texts and labels in a row, and nothing else of what it says."""
+        labels = [text for text in grid.texts[row] if self._is_label(as_text(text))]
+        texts = row_texts(grid.rows[row])
+        return Line(tuple(texts), labels=tuple(labels), length=sum(map(len, texts)))
 
-    def _titled(self, sheet: _Sheet) -> frozenset[int]:
+    def _titled(self, sheet: Sheet) -> frozenset[int]:
         """Return the forms whose titles stand on a sheet."""
-        titles = [sheet.lines[row].titles for row in sheet.outer_rows]
-        return self._said(sheet.name).titles.union(*titles)
+        return self._said(sheet.name).titles.union(*[line.titles for line in sheet.outer_lines if line.titles])
 
-    def _matches(self, sheet: _Sheet, titled: frozenset[int]) -> list[_Match]:
+    def _matches(self, sheet: Sheet, titled: frozenset[int]) -> list[Match]:
         """Return the forms that a sheet may be."""
         skeleton = self._skeleton(sheet)
         if skeleton is None:
             return self._matched(sheet.grid, titled)
         return self._matches_of_skeleton(skeleton, titled)
 
-    def _skeleton(self, sheet: _Sheet) -> _Skeleton | None:
+    def _skeleton(self, sheet: Sheet) -> _Skeleton | None:
         """Return what forms and headers depend on, or None where it is too large to be remembered."""
         grid = sheet.grid
         if len(grid.rows) > SEARCH_ROWS or len(grid.spans) > SEARCH_ROWS:
@@ -486,18 +289,19 @@ class Reader:
         for line, row, filled in zip(sheet.lines, grid.rows, grid.filled, strict=True):
             if not line.labels:
                 rows.append(_OTHER_ROW if filled else _BLANK_ROW)
-            elif 2 * len(line.labels) < len(filled):
-                rows.append((*line.labels, *_OTHER_ROW * (len(line.labels) + 1)))  # no header row either
-                room -= sum(map(len, line.labels))
-            else:
-                rows.append(tuple(row))
-                types.append(tuple(map(type, row)))
-                room -= len(row) + sum(map(len, line.texts))
+                continue
+            room -= len(row) + line.length
             if room < 0:
                 return None
+            if 2 * len(line.labels) < filled:
+                rows.append((*line.labels, *_OTHER_ROW * (len(line.labels) + 1)))  # no header row either
+            else:
+                rows.append(tuple(row))
+                if len(line.texts) < filled:
+                    types.append(tuple(map(type, row)))
         return _Skeleton(tuple(rows), tuple(types), tuple(grid.spans.items()))
 
-    def _matched(self, sheet: Grid | _Skeleton, titled: frozenset[int]) -> list[_Match]:
+    def _matched(self, sheet: Grid | _Skeleton, titled: frozenset[int]) -> list[Match]:
         """Return the forms that a sheet may be, or all sheets that have a skeleton: what is not in it cannot matter."""
         grid = sheet if isinstance(sheet, Grid) else Grid("", list(map(list, sheet.rows)), spans=dict(sheet.spans))
         labels = {
@@ -517,23 +321,24 @@ class Reader:
             if header is None or finder.coverage(header) * finder.required < least:
                 continue
             if number in titled or finder.likeness(header) >= COVERAGE_WITHOUT_TITLE:
-                matches.append(_Match(finder, header, number in titled))
+                matches.append(Match(finder, header, number in titled))
         return matches
 
-    def _names_units(self, match: _Match, sheet: _Sheet) -> bool:
+    def _names_units(self, match: Match, sheet: Sheet) -> bool:
         """Return whether a sheet names units of the form's authority: in its column of units, or else anywhere."""
         units = self._units[match.form.authority_id]
-        table = _Table(sheet, match, units)
+        table = Table(sheet, match, units)
         if table.unit_column:
             return table.names_units()
-        return bool(unit_lines(sheet.texts, units)[0] or units_mentioned(sheet.texts, units))
+        lines, texts = sheet.units_in(sheet.outer_rows), sheet.texts_in(sheet.outer_rows)
+        return bool(units_named(lines, units)[0] or units_mentioned(texts, units))
 
-    def _period(self, form: Form, table: _Table, sheet: _Sheet, result: ReadWorkbook) -> Recognition:
+    def _period(self, form: Form, table: Table, sheet: Sheet, result: ReadWorkbook) -> Recognition:
         workbook = sheet.workbook
         # What says nothing of time has no bearing on it, but in a list a period may have any name.
         is_list = form.calendar.kind is CalendarKind.LIST
         said_in = sheet.texts_in if is_list else sheet.dated_in
-        file_name = (workbook.file_name,) if is_list or workbook.is_named_by_time else ()
+        file_name = (workbook.file_name if is_list else workbook.time_in_name,)
         number = self._calendar_number[form.form_id]
         recognition = self._recognised(
             number,
@@ -570,29 +375,35 @@ class Reader:
     def _recognise(self, number: int, *levels: tuple[str, ...]) -> Recognition:
         return self._calendars[number].recognise(*levels)
 
-    def _single_unit(self, table: _Table, sheet: _Sheet, period: Period, result: ReadWorkbook) -> Unit | None:
+    def _find_units(self, authority_id: str, lines: tuple[UnitLine, ...]) -> tuple[list[Unit], list[str]]:
+        return units_named(lines, self._units[authority_id])
+
+    def _single_unit(self, table: Table, sheet: Sheet, period: Period, result: ReadWorkbook) -> Unit | None:
         """Return the unit of a sheet that holds one unit, named outside the table.
 
         A line 填报单位：… outweighs a mention anywhere else, even where the name in it is not known.
         """
-        units = table.units
-        own, workbook = table.outside_texts(), sheet.workbook
-        named, strangers = unit_lines(own, units)
+        form, units = table.match.form, table.units
+        outside, workbook = table.rows_outside(), sheet.workbook
+        lines = sheet.units_in(outside)
+        find = self._units_named if len(lines) <= _MOST_LINES else self._find_units
+        named, strangers = find(form.authority_id, lines)
         if strangers and not named:
             stated = "、".join(strangers)
             cells = _cells_naming(sheet.grid, strangers)
             result.file_findings.append(table.finding("unknown_unit", cells=cells, stated=stated))
             return None
-        named = named or unit_lines(workbook.texts, units)[0]
-        for texts in (own, workbook.texts, [workbook.file_name]):
-            named = named or units_mentioned(texts, units)
+        if not named:
+            named, _ = units_named([unit for line in workbook.lines for unit in line.units], units)
+            for texts in (sheet.texts_in(outside), workbook.texts, [workbook.file_name]):
+                named = named or units_mentioned(texts, units)
         if not named:
             result.file_findings.append(table.header_finding("unit_not_found"))
         elif len(named) > 1:
             stated = "、".join(unit.name for unit in named)
             cells = _cells_naming(sheet.grid, [name for unit in named for name in (unit.name, *unit.aliases)])
             result.file_findings.append(table.finding("ambiguous_unit", cells=cells, stated=stated))
-        elif not _in_force(named[0], period):
+        elif not in_force(named[0], period):
             cells = _cells_naming(sheet.grid, [named[0].name, *named[0].aliases])
             result.file_findings.append(
                 table.finding("unit_not_in_force", cells=cells, stated=named[0].name, expected=period.name)
@@ -602,299 +413,10 @@ class Reader:
         return None
 
 
-class _Table:
-    """A sheet's table, read by the form it was matched to; what belongs to it begins in row ``begins``.
-
-    ``money`` are the units of money that a line such as 单位：元 states. Findings say ``period`` once it is set.
-    """
-
-    period: Period | None = None
-
-    def __init__(self, sheet: _Sheet, match: _Match, units: Mapping[str, Unit], begins: int = 0) -> None:
-        self.sheet, self.grid, self.match, self.units = sheet, sheet.grid, match, units
-        self._form, self._header, self._units = match.form, match.header, units
-        self._below = range(self._header.last + 1, len(self.grid.rows))
-        self.rows_above = range(begins, self._header.first)
-        self.rows_of_header = range(self._header.first, self._header.last + 1)
-        self._figures_in: dict[int, bool] = {}
-        self.unit_column = self._unit_column()
-        self.money = money_stated(self.texts_above())
-
-    def until(self, row: int) -> _Table:
-        """Return the same table, ending before a row."""
-        table = copy(self)
-        table._below, table._figures_in = range(self._header.last + 1, row), {}
-        return table
-
-    def finding(
-        self,
-        kind: str,
-        *,
-        cells: str = "",
-        stated: str = "",
-        expected: str = "",
-        indicator: str = "",
-        period_id: str = "",
-    ) -> ReadingFinding:
-        """Return a finding about this table, which says the form and, once it is known, the period."""
-        return ReadingFinding(
-            kind,
-            self.grid.name,
-            cells=cells,
-            stated=stated,
-            expected=expected,
-            indicator=indicator,
-            form=self._form.title,
-            form_id=self._form.form_id,
-            period_id=period_id or (self.period.period_id if self.period else ""),
-        )
-
-    def another_table(self, row: int, period: Period | None) -> ReadingFinding:
-        """Return the finding that another table, for the period where that is known, begins in a row."""
-        column = next((index for index, cell in enumerate(self.grid.rows[row]) if cell != ""), 0)
-        number = str(self.grid.top + row + 1)
-        return self.finding(
-            "another_table", cells=self._cells(row, column), stated=number, period_id=period.period_id if period else ""
-        )
-
-    def breaks(self, is_header_of_another: Callable[[Sequence[Cell], Form], bool]) -> Iterator[_Break]:
-        """Yield where, between rows of figures, texts or a header stand: a new page, or another table."""
-        finder, texts_from, row = self.match.finder, None, self._below.start
-        while row < self._below.stop:
-            cells, line = self.grid.rows[row], self.sheet.lines[row]
-            if not line.texts:
-                is_text = False
-            elif line.labels and finder.is_header_row(self.grid, row):
-                if header := finder.find_again(self.grid, row):
-                    start = row if texts_from is None else texts_from
-                    yield _Break(start, self.sheet.texts_in(range(start, row)), header)
-                    row, texts_from = header.last, None
-                row += 1
-                continue
-            elif line.labels and is_header_of_another(cells, self._form):
-                yield _Break(row if texts_from is None else texts_from, [], None, foreign=True)
-                return
-            else:
-                is_text = self._unit_name(row) not in self._units and not self._is_figures(row)
-            if is_text:
-                texts_from = row if texts_from is None else texts_from
-            elif texts_from is not None and any(cell != "" for cell in cells):
-                yield _Break(texts_from, self.sheet.texts_in(range(texts_from, row)), None)
-                texts_from = None
-            row += 1
-
-    def names_units(self) -> bool:
-        """Return whether a row names a unit."""
-        return any(self._unit_name(row) in self._units for row in self._below)
-
-    def rows_below(self) -> list[int]:
-        """Return the rows below the header that are not rows of figures."""
-        return [row for row in _outer(self._below) if not self._is_figures(row)]
-
-    def texts_above(self) -> list[str]:
-        """Return the texts above the header."""
-        return self.sheet.texts_in(self.rows_above)
-
-    def outside_texts(self) -> list[str]:
-        """Return the texts above the header and those below it that are not part of a row of figures."""
-        return self.sheet.texts_in([*self.rows_above, *self.rows_below()])
-
-    def header_findings(self) -> list[ReadingFinding]:
-        """Return what is wrong with the header: columns missing, unknown, doubtful, or in the wrong unit."""
-        return [
-            self.finding(
-                fault.kind,
-                cells="、".join(self._cells(*place) for place in fault.places) or self._header_cells(),
-                stated=fault.stated,
-                expected=fault.expected,
-                indicator=fault.indicator,
-            )
-            for fault in self.match.plan(self.grid.left, self.money).faults
-        ]
-
-    def header_finding(self, kind: str, expected: str = "") -> ReadingFinding:
-        """Return a finding about the header as a whole."""
-        return self.finding(kind, cells=self._header_cells(), expected=expected)
-
-    def _header_cells(self) -> str:
-        header = self._header
-        first = self.grid.address(header.first, min(column.index for column in header.columns))
-        last = self.grid.address(header.last, max(column.index for column in header.columns))
-        return f"{self.grid.name}!{first}:{last}"
-
-    def read_rows(self, period: Period, result: ReadWorkbook) -> None:
-        """Read one submission from each row that names a unit, and the printed total row as a statement."""
-        assert self.unit_column is not None
-        form = self._form
-        rows_of_unit: dict[str, ReadSubmission] = {}
-        rows_seen = False
-        for row in self._below:
-            name, cells = self._unit_name(row), self._cells(row, self.unit_column.index)
-            unit = self._units.get(name)
-            if unit is None and (not self._is_figures(row) or self.match.finder.is_header_row(self.grid, row)):
-                continue
-            rows_seen = True
-            if form.total_row and name in self.match.total_labels and unit is None:
-                result.submissions.append(self._submission(row, form.total_row.states, period, "total", name))
-            elif unit is None:
-                stated = "".join(as_text(self._cell(row, self.unit_column.index)).split()) or "（空白）"
-                result.file_findings.append(self.finding("unknown_unit", cells=cells, stated=stated))
-            elif not _in_force(unit, period):
-                result.file_findings.append(
-                    self.finding("unit_not_in_force", cells=cells, stated=unit.name, expected=period.name)
-                )
-            elif unit.unit_id in rows_of_unit:
-                rows_of_unit[unit.unit_id].findings.append(self.finding("unit_repeated", cells=cells, stated=unit.name))
-            else:
-                submission = self._submission(row, unit.unit_id, period, "unit", unit.name)
-                rows_of_unit[unit.unit_id] = submission
-                result.submissions.append(submission)
-        if not rows_seen:
-            result.file_findings.append(self.header_finding("no_rows"))
-
-    def read_single_row(self, unit: Unit, period: Period, result: ReadWorkbook) -> None:
-        """Read the one row of figures of a sheet that holds a single unit."""
-        rows = [row for row in self._below if self._is_figures(row)]
-        # Where another table follows at once, nothing of it is this one's: the row below the sheet is blank.
-        first_row = self._below.start if self._below else len(self.grid.rows)
-        submission = self._submission(rows[0] if rows else first_row, unit.unit_id, period, "unit", unit.name)
-        for row in rows[1:]:
-            first = min(column for column in self.match.value_columns if self._cell(row, column) != "")
-            cells = self._cells(row, first)
-            submission.findings.append(self.finding("row_left_out", cells=cells, stated=unit.name))
-        result.submissions.append(submission)
-
-    def _submission(self, row: int, unit_id: str, period: Period, row_role: str, name: str) -> ReadSubmission:
-        grid, number = self.grid, str(self.grid.top + row + 1)
-        plan = self.match.plan(grid.left, self.money)
-        cells = plan.cells(grid.rows[row] if row < len(grid.rows) else [])
-        addresses = [letters + number for letters in plan.letters]
-        readings = [
-            read_stored(cell, numbers)
-            if type(cell) is float and not grid.formats
-            else self._read(cell, measure, address)
-            for cell, numbers, measure, address in zip(cells, plan.numbers, plan.measures, addresses, strict=True)
-        ]
-        # Column by column and not one by one: there are millions of them.
-        said = zip(*readings, strict=True) if readings else ((), (), (), (), ())
-        states, values, texts, decimals, oddities = said
-        observations = list(
-            map(_observation, zip(plan.indicator_ids, states, values, texts, decimals, addresses, strict=True))
-        )
-        submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
-        if any(oddities):
-            submission.findings.extend(
-                self._oddity(oddity, address, text, indicator)
-                for oddity, address, text, indicator in zip(oddities, addresses, texts, plan.indicators, strict=True)
-                if oddity
-            )
-        if observations and all(item.state == "blank" for item in observations):
-            cells_of_first = f"{grid.name}!{observations[0].cell}"
-            submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
-        return submission
-
-    def _read(self, cell: Cell, measure: Measure, address: str) -> Reading:
-        """Return what a cell says."""
-        if isinstance(cell, float):
-            return read_number(cell, measure, self.grid.formats.get(address))
-        if isinstance(cell, str) and cell.strip():
-            return read_typed(as_text(cell), measure)
-        if cell != "" and not isinstance(cell, str):
-            return unreadable(as_text(cell))
-        if error := self.grid.errors.get(address):
-            return unreadable(error)
-        return unreadable("") if address in self.grid.without_value else BLANK_CELL
-
-    def _oddity(self, kind: str, address: str, text: str, indicator: Indicator) -> ReadingFinding:
-        """Return the finding about a cell that is no number, or none that can have been counted."""
-        expected = indicator.unit_of_measure
-        if kind == "unreadable_cell":
-            expected = f"数字（{expected}）"
-            kind = "formula_without_value" if address in self.grid.without_value else kind
-        cells = f"{self.grid.name}!{address}"
-        return self.finding(kind, cells=cells, stated=text, expected=expected, indicator=indicator.caption)
-
-    def _is_figures(self, row: int) -> bool:
-        """Return whether a row below the header holds figures, as against a note, a signature or column numbers."""
-        if row not in self._figures_in:
-            self._figures_in[row] = self._holds_figures(row)
-        return self._figures_in[row]
-
-    def _holds_figures(self, row: int) -> bool:
-        columns = self.match.value_columns
-        cells = (self._cell(row, column) for column in columns)
-        if self._is_column_numbers(row):
-            return False
-        if self.unit_column is None:
-            return any(map(self._is_number, cells))
-        filled = [cell for cell in cells if cell != ""]
-        if not filled:
-            return False
-        has_number = any(map(self._is_number, filled))
-        name = self._cell(row, self.unit_column.index)
-        if ":" in plain(as_text(name)):  # 填表人：… is a signature
-            return False
-        return (has_number or 2 * len(filled) >= len(columns)) and (name != "" or len(filled) > 1)
-
-    def _is_number(self, cell: Cell) -> bool:
-        if isinstance(cell, str):
-            return parse_text(as_text(cell), "%", "", self.match.marks).state in ("value", "zero", "not_applicable")
-        return isinstance(cell, float)
-
-    def _is_column_numbers(self, row: int) -> bool:
-        """Return whether the row right below the header numbers its columns (甲 1 2 3)."""
-        columns = self.match.by_place
-        if row != self._header.last + 1 or len(columns) < 2:
-            return False
-        if self.unit_column and self._unit_name(row) in self._units:
-            return False
-        expected = 0
-        for column in columns:
-            text = as_text(self._cell(row, column)).strip("()（） ")
-            number = int(text) if text.isascii() and text.isdigit() else 0
-            if number != (expected or number) or not (expected or 1 <= number <= 3):
-                return False
-            expected = number + 1
-        # In a table of one unit the first row may really hold 1, 2, 3.
-        others = (self._cell(later, column) for later in self._below[1:] for column in columns)
-        return len(columns) > 3 or self.unit_column is not None or any(self._is_number(cell) for cell in others)
-
-    def _unit_column(self) -> Column | None:
-        """Return the column in which the units stand; of several, the one that names most of them."""
-        columns = self._header.unit_columns
-        if len(columns) < 2:
-            return columns[0] if columns else None
-        named = {
-            column.index: sum(plain(as_text(self._cell(row, column.index))) in self._units for row in self._below)
-            for column in columns
-        }
-        return max(columns, key=lambda column: named[column.index])
-
-    def _unit_name(self, row: int) -> str:
-        """Return the name a row goes by; 合计 may be written, or merged, over the columns left of the units'."""
-        if self.unit_column is None:
-            return ""
-        name = plain(as_text(self._cell(row, self.unit_column.index)))
-        if not name:
-            left = (plain(as_text(self._cell(row, column))) for column in range(self.unit_column.index))
-            name = next((label for label in left if label in self.match.total_labels), "")
-        return name
-
-    def _cell(self, row: int, column: int) -> Cell:
-        """Return a cell; beyond the used part of the sheet and where there is only white space it is blank."""
-        if row >= len(self.grid.rows) or column >= len(self.grid.rows[row]):
-            return ""
-        cell = self.grid.rows[row][column]
-        return cell if not isinstance(cell, str) or cell.strip() else ""
-
-    def _cells(self, row: int, column: int) -> str:
-        return f"{self.grid.name}!{self.grid.address(row, column)}"
-
-
 def _cells_of(grid: Grid, texts: Sequence[str]) -> str:
     """Return the cells on the sheet in which texts stand, or begin with what stands before a colon."""
     found = []
-    for row in _outer(range(len(grid.rows))):
+    for row in outer(range(len(grid.rows))):
         for column, cell in enumerate(grid.rows[row]):
             if isinstance(cell, str) and cell.strip():
                 text = as_text(cell)
@@ -909,21 +431,11 @@ def _cells_naming(grid: Grid, names: Iterable[str]) -> str:
     wanted = [plain(name) for name in names]
     found = [
         f"{grid.name}!{grid.address(row, column)}"
-        for row in _outer(range(len(grid.rows)))
+        for row in outer(range(len(grid.rows)))
         for column, cell in enumerate(grid.rows[row])
         if isinstance(cell, str) and any(name in plain(as_text(cell)) for name in wanted)
     ]
     return "、".join(found)
-
-
-def _outer(rows: range) -> list[int]:
-    """Return the first and the last rows."""
-    return [*rows[:TOP_ROWS], *rows[TOP_ROWS:][-END_ROWS:]]
-
-
-def _in_force(unit: Unit, period: Period) -> bool:
-    """Return whether a unit exists in the period."""
-    return (unit.valid_from or date.min) <= period.ends_on and (unit.valid_to or date.max) >= period.starts_on
 
 
 def _once_each(submissions: Iterable[ReadSubmission]) -> list[ReadSubmission]:

@@ -27,3 +27,24 @@ def remembered(entries: int) -> Callable[[Work], Work]:
         return recall  # type: ignore[return-value]
 
     return decorate
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Lookup(dict[Key, Value]):
+    """Results of a pure function by its argument, at most ``entries`` of them; asked for another, it works it out.
+
+    A dict, so that a whole row is looked up in C.
+    """
+
+    def __init__(self, entries: int, work: Callable[[Key], Value]) -> None:
+        super().__init__()
+        self._entries, self._work = entries, work
+
+    def __missing__(self, key: Key) -> Value:
+        if len(self) >= self._entries:
+            self.clear()
+        self[key] = value = self._work(key)
+        return value

@@ -1,7 +1,6 @@
 {{ config(
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
-        {'columns': ['unit_id', 'period_id']},
         {'columns': ['finding_id'], 'unique': true}
     ]
 ) }}
@@ -16,6 +15,10 @@ submissions as (
 
 files as (
     select * from {{ ref('stg_intake__files') }}
+),
+
+answers as (
+    select * from {{ ref('stg_quality__answers') }}
 ),
 
 authorities as (
@@ -86,8 +89,12 @@ final as (
         findings.cells,
         findings.stated,
         findings.expected,
-        findings.message
+        findings.message,
+        answers.explanation,
+        answers.explanation_state,
+        answers.decision_reason
     from findings_to_publish as findings
+    left join answers on findings.finding_id = answers.finding_id
     left join submissions on findings.submission_id = submissions.submission_id
     left join files on findings.file_id = files.file_id
     left join authorities on findings.authority_id = authorities.authority_id

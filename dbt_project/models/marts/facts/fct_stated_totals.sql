@@ -1,9 +1,6 @@
 -- depends_on: {{ ref('int_periods_touched') }}
 {{ config(
-    indexes = [
-        {'columns': ['form_id', 'period_id', 'unit_id', 'indicator_id'], 'unique': true},
-        {'columns': ['unit_id', 'period_id']}
-    ]
+    indexes = [{'columns': ['form_id', 'period_id', 'unit_id', 'indicator_id'], 'unique': true}]
 ) }}
 
 with

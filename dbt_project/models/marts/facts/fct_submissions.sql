@@ -3,7 +3,6 @@
     incremental_strategy = 'replace_touched_units',
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
-        {'columns': ['unit_id', 'period_id']},
         {'columns': ['submission_id'], 'unique': true}
     ]
 ) }}

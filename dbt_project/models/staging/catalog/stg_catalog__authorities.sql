@@ -1,4 +1,5 @@
 select
     authority_id,
-    authority_name
+    authority_name,
+    time_zone
 from {{ source('catalog', 'authorities') }}

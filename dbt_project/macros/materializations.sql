@@ -1,0 +1,154 @@
+{#
+    Tables and views are built by one statement each, in one transaction: dbt's own ways come to a dozen round trips a
+    model, each with a context of its own, which is most of what a build costs its client. A table is filled under
+    another name and put in the place of the one before it at the very end, so that readers never wait for it and never
+    find it half full. What else a relation needs (indexes, statistics, comments, grants) is part of the statement.
+#}
+{% materialization view, adapter='postgres' %}
+    {%- set target = this.incorporate(type='view') %}
+    {%- if config.get('contract').enforced %}{% do get_assert_columns_equivalent(sql) %}{% endif %}
+    {%- call statement('main') %}
+        {{ _drop_former() }}
+        create view {{ target }} as {{ sql }};
+        {{ _say_what_it_is(target) }}
+    {%- endcall %}
+    {%- do adapter.commit() %}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{% materialization table, adapter='postgres' %}
+    {%- call statement('main') %}{{ _replaced(sql) }}{% endcall %}
+    {%- do adapter.commit() %}
+    {{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}
+
+{#
+    Filled as a whole where it is not there yet and on a full refresh. Else its rows that this build was started for are
+    replaced, by the strategy: `replace_touched_periods`, `replace_touched_units`, `replace_all` or `append`. The columns
+    are those of before: what changes them changes the project, and that means a full refresh.
+#}
+{% materialization incremental, adapter='postgres' %}
+    {%- call statement('main') %}
+        {%- set strategy = config.get('incremental_strategy') %}
+        {%- if not is_incremental() %}
+        -- Where everything is read, nothing is worth looking up row by row or putting in order; how much a submission
+        -- holds, and how much is derived from it, the planner cannot know.
+        set local enable_nestloop = off;
+        set local enable_sort = off;
+        {{ _replaced(sql) }}
+        {%- else %}
+        {%- set years = _years_touched() %}
+        {%- for year in years %}
+        create table if not exists {{ _partition(year) }} partition of {{ this }} for values in ({{ year }});
+        {%- endfor %}
+        {%- if strategy == 'replace_all' %}
+        {{ 'delete from' if this.schema == 'marts' else 'truncate' }} {{ this }};
+        {%- elif strategy != 'append' %}
+        {%- set touched = 'int_units_touched' if strategy == 'replace_touched_units' else 'int_periods_touched' %}
+        delete from {{ this }} as target
+        using {{ ref(touched) }} as touched
+        where
+            target.form_id = touched.form_id
+            and target.period_id = touched.period_id
+            {{ 'and target.unit_id = touched.unit_id' if strategy == 'replace_touched_units' }}
+            -- The years as literals: no other partition is even looked at.
+            {{ 'and target.year in (' ~ (years | join(', ') or 'null') ~ ')' if _is_partitioned() }};
+        {%- endif %}
+        {{ _filled(this, sql) }}
+        {{ 'analyze ' ~ this ~ ';' if this.schema != 'marts' }}
+        {%- endif %}
+    {%- endcall %}
+    {%- do adapter.commit() %}
+    {{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}
+
+{#
+    The statements that put a new table in the place of the former one. With the meta key partition_by_year it has a
+    partition for each year that int_periods_touched names, so that none is made for nothing.
+#}
+{% macro _replaced(sql) %}
+    {%- set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
+    {%- set years = _years_touched() %}
+    {%- if config.get('contract').enforced %}
+    {%- do get_assert_columns_equivalent(sql) %}
+    create table {{ new }} {{ get_table_columns_and_constraints() }}
+    {{ 'partition by list (year)' if _is_partitioned() }};
+    {%- for year in years %}
+    create table {{ _partition(year, '__new') }} partition of {{ new }} for values in ({{ year }});
+    {%- endfor %}
+    {{ _filled(new, sql) }}
+    {%- else %}
+    create table {{ new }} as {{ sql }};
+    {%- endif %}
+    {%- for index in config.get('indexes', []) %}
+    create {{ 'unique' if index.unique }} index on {{ new }} ({{ index.columns | join(', ') }});
+    {%- endfor %}
+    {{ _analyzed(new) }}
+    {{ _say_what_it_is(new) }}
+    {{ _drop_former() }}
+    alter table {{ new }} rename to {{ adapter.quote(this.identifier) }};
+    {%- for year in years %}
+    alter table {{ _partition(year, '__new') }} rename to {{ adapter.quote(_partition(year).identifier) }};
+    {%- endfor %}
+{% endmacro %}
+
+{% macro _filled(relation, sql) %}
+    {%- set columns = [] %}
+    {%- for column in model['columns'] %}{% do columns.append(adapter.quote(column)) %}{% endfor %}
+    {%- if columns %}
+    insert into {{ relation }} ({{ columns | join(', ') }})
+    select {{ columns | join(', ') }} from ({{ sql }}) as computed;
+    {%- else %}
+    insert into {{ relation }} {{ sql }};
+    {%- endif %}
+{% endmacro %}
+
+{#
+    What is built on a table next is planned on what it holds now. Of a partitioned one only the columns that others are
+    joined by are looked at: all would be sampled twice, for the whole and for each partition.
+#}
+{% macro _analyzed(relation) %}
+    {%- if _is_partitioned() %}
+    analyze {{ relation }} ({{ config.get('meta').grain | join(', ') }}, year);
+    {%- elif config.get('materialized') == 'incremental' or this.schema != 'marts' %}
+    analyze {{ relation }};
+    {%- endif %}
+{% endmacro %}
+
+{% macro _say_what_it_is(relation) %}
+    {%- if config.get('persist_docs', {}).get('relation') %}
+    comment on {{ relation.type }} {{ relation }} is {{ postgres_escape_comment(model['description']) }};
+    {%- for column in model['columns'].values() %}
+    comment on column {{ relation }}.{{ adapter.quote(column.name) }} is {{ postgres_escape_comment(column.description) }};
+    {%- endfor %}
+    {%- endif %}
+    {%- for privilege, roles in config.get('grants', {}).items() %}
+    grant {{ privilege }} on {{ relation }} to {{ roles | join(', ') }};
+    {%- endfor %}
+{% endmacro %}
+
+{% macro _drop_former() %}
+    {%- set former = load_cached_relation(this) %}
+    {%- if former is not none %}
+    drop {{ former.type }} if exists {{ former }} cascade;
+    {%- endif %}
+{% endmacro %}
+
+{% macro _is_partitioned() %}
+    {{ return(config.get('meta', {}).get('partition_by_year', false)) }}
+{% endmacro %}
+
+{% macro _partition(year, suffix='') %}
+    {{ return(this.incorporate(path={'identifier': this.identifier ~ '_' ~ year ~ suffix}, type='table')) }}
+{% endmacro %}
+
+{# The years this build is for, where the model has partitions by year. #}
+{% macro _years_touched() %}
+    {%- set years = [] %}
+    {%- if _is_partitioned() %}
+    {%- for (year,) in run_query('select distinct year from ' ~ ref('int_periods_touched') ~ ' order by 1').rows %}
+    {%- do years.append(year | int) %}
+    {%- endfor %}
+    {%- endif %}
+    {{ return(years) }}
+{% endmacro %}

@@ -1,0 +1,4 @@
+select
+    authority_id,
+    unit_id
+from {{ source('catalog', 'reporting_ranked_units') }}

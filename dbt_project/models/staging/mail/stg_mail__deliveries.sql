@@ -1,0 +1,5 @@
+select
+    mail_id,
+    state,
+    changed_at
+from {{ source('mail', 'deliveries') }}

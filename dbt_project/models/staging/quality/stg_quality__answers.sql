@@ -1,0 +1,6 @@
+select
+    finding_id,
+    explanation,
+    explanation_state,
+    decision_reason
+from {{ source('quality', 'answers') }}

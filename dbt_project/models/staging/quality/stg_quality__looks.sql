@@ -1,0 +1,4 @@
+select
+    authority_id,
+    as_at
+from {{ source('quality', 'looks') }}
