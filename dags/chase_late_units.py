@@ -55,7 +55,7 @@ def chase_late_units() -> None:
             raise AirflowSkipException("Nothing is missing or late but what was so before.")
         return checked.findings
 
-    @task(trigger_rule=TriggerRule.NONE_FAILED)
+    @task(trigger_rule=TriggerRule.NONE_FAILED, retries=5, retry_delay=timedelta(minutes=5))
     def write_and_send(dag_run: Any = None, params: Any = None) -> dict[str, int]:
         """Write to the units what they owe, and send it; tried again while the mail server is away."""
         from enforcement_reporting import deadlines

@@ -132,6 +132,13 @@ def test_a_server_that_refuses_the_content_is_not_asked_again(warehouse: Setting
     assert send_waiting(warehouse, post.open, later(10_000)).counts == {} and post.received == []
 
 
+def test_a_mail_of_which_none_can_be_made_keeps_no_other_from_going_out(warehouse: Settings, post: MailServer) -> None:
+    contacts = [("a", "a@x.example"), ("c", "c@x.example")]
+    queue(warehouse, replace(MAIL, sender_address="no address"), replace(MAIL, to_unit_id="c"), contacts=contacts)
+    assert send_waiting(warehouse, post.open, NOW).counts == {"refused": 1, "sent": 1}
+    assert post.recipients == ["c@x.example"]
+
+
 def test_a_connection_cut_between_the_mail_and_the_answer_leaves_it_unknown(
     warehouse: Settings, post: MailServer
 ) -> None:
@@ -359,6 +366,7 @@ def test_contacts_take_the_place_of_those_before_and_units_are_found_by_name(
         (["unit_id,contact_name,address", "nowhere,王,secret@x.example"], "line 2: 'nowhere' is no unit"),
         (["unit_id,contact_name,address", "licheng_all,王,secret@x.example\r\nBcc: y"], "line 3"),
         (["unit_id,contact_name,address", "licheng_all,王,not an address"], "line 2: the address is none"),
+        (["unit_id,contact_name,address", "licheng_all,王,secret王@x.example"], "line 2: the address is none"),
     ],
 )
 def test_a_list_of_contacts_that_is_wrong_changes_nothing_and_the_error_names_no_address(

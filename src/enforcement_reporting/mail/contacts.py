@@ -55,10 +55,11 @@ def load_contacts(connection: psycopg.Connection, catalog: Catalog, path: Path) 
             if unit_id is None:
                 raise ContactsError(f"{path}: line {reader.line_num}: {named!r} is no unit of the catalog")
             try:
-                valid = validate_email(address, check_deliverability=False, test_environment=True)
+                # Not every server on the way takes addresses in other letters than those of ASCII.
+                valid = validate_email(address, allow_smtputf8=False, check_deliverability=False, test_environment=True)
             except EmailNotValidError:
                 raise ContactsError(f"{path}: line {reader.line_num}: the address is none") from None
-            contacts[unit_id, valid.normalized] = name or named
+            contacts[unit_id, valid.ascii_email or valid.normalized] = name or named
     with connection.transaction():
         # No mail is written while the list of those it goes to is changed.
         connection.execute("select pg_advisory_xact_lock(hashtext('enforcement_reporting.chase'))")

@@ -306,6 +306,10 @@ def _send(connection: psycopg.Connection, line: _Line, mail_id: int, address: st
     attempts, contact_name = claimed
     try:
         message = _message(connection, mail_id, address, contact_name)
+    except ValueError as error:  # no mail can be made of it, and the others are not to wait for it
+        log.exception("mail %s: cannot be put together", mail_id)
+        return record("refused", f"cannot be put together: {_words(error)}")
+    try:
         answer = _converse(line, message, address, lambda: record("handing_over"))
     except _PutOff as put_off:
         if attempts > len(BACKOFF):
