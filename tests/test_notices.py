@@ -237,6 +237,23 @@ def test_a_question_waits_for_the_mail_of_the_day(office: Office) -> None:
     assert [item.kind for item in draft.items] == ["questioned"] and not draft.is_urgent
 
 
+def test_what_comes_up_after_the_mail_of_the_day_waits_for_the_next_one(office: Office) -> None:
+    office.receive_all(at("02-05", "08:00"), but=[f"{FORM} 乙镇", f"{TALKS} 乙镇"])
+    assert about(office.look(at("02-06"))) == [("乙镇", [("due_soon", FORM), ("due_soon", TALKS)])]
+    office.receive(FORM, "乙镇", [2, 1, 0], at("02-06", "09:30"))
+    assert office.look(at("02-06", "10:00")) == []
+    office.receive(TALKS, "甲镇", [1], at("02-06", "10:10"))
+    assert about(office.look(at("02-07"))) == [("乙镇", [("questioned", FORM)])]
+
+
+def test_on_a_day_that_is_not_worked_not_even_what_is_urgent_is_written(office: Office) -> None:
+    office.receive_all(at("02-05"), but=[f"{FORM} 乙镇"])
+    office.receive(FORM, "乙镇", [2, 5, 1], at("02-08", "18:00"))
+    (look,) = office.chase(at("02-09", "10:00"))
+    assert look.drafts == [] and "no working day" in look.kept_back
+    assert about(office.look(at("02-10", "08:30"))) == [("乙镇", [("returned", FORM)])]
+
+
 def test_at_night_and_on_holidays_nothing_is_written_and_what_is_mended_meanwhile_never_is(office: Office) -> None:
     office.receive_all(at("02-05", "18:00"), but=[f"{FORM} 甲镇", f"{FORM} 乙镇"])
     office.receive(FORM, "甲镇", [2, 5, 1], at("02-05", "18:20"))
@@ -257,6 +274,17 @@ def test_a_mail_that_waited_for_the_server_says_the_next_day_what_is_true_then(o
         "select to_unit_id, subject from mail.mails join mail.deliveries using (mail_id) where state = 'queued'"
     )
     assert [unit for unit, _ in waiting] == ["b"] and "已逾期2个工作日" in str(waiting[0][1])
+
+
+def test_a_mail_that_waited_overnight_counts_the_days_anew(office: Office) -> None:
+    office.receive_all(at("02-05"), but=[f"{FORM} 乙镇"])
+    for day in ("02-08", "02-10"):
+        office.look(at(day))
+    for day, days in (("02-12", 4), ("02-13", 5)):  # the last reminder there is: its reason stays the same
+        drafts = [draft for draft in office.look(at(day), server_is_up=False) if draft.to_unit == "乙镇"]
+        assert [item.days_late for draft in drafts for item in draft.items] == [days]
+    waiting = "select count(*) from mail.mails join mail.deliveries using (mail_id) where state = 'queued'"
+    assert office.rows(f"{waiting} and to_unit_id = 'b'") == [(1,)]
 
 
 def test_looks_at_the_same_time_write_everything_once(office: Office) -> None:
