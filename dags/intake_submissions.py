@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from enforcement_reporting.settings import Settings
 from landing_watcher import NewFilesTrigger
 
+POST = "post"  # the landing place of what comes by mail
 CHECKED_SUBMISSIONS = Asset(name="checked_submissions", uri="enforcement-reporting://checked-submissions")
 EXPLAINED_FINDINGS = Asset(name="explained_findings", uri="enforcement-reporting://explained-findings")
 EXPLAINED_IF_ANY = AssetAlias("explained_findings_if_any")  # no event where no explanation came in
@@ -56,6 +57,19 @@ def intake_submissions() -> None:
         intake.prepare(Settings.from_environment())
 
     @task
+    def collect_mail() -> dict[str, Any]:
+        """Put workbooks that units have sent by mail into their landing place; nothing where there is no mailbox."""
+        from enforcement_reporting import intake, mail
+        from mail_channels import open_mailbox
+
+        settings, mailbox = Settings.from_environment(), open_mailbox()
+        places = [place for place in intake.landing_places(settings) if place.place_id == POST]
+        if mailbox is None or not places:
+            return {}
+        return vars(mail.collect_attachments(settings, mailbox, intake.place_url(settings, places[0])))
+
+    # A mailbox that cannot be reached keeps nobody else's submissions waiting.
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
     def list_chunks() -> list[dict[str, Any]]:
         """Return what is to be taken in, in chunks, with the instant at which it was seen.
 
@@ -98,13 +112,16 @@ def intake_submissions() -> None:
     # A run counts as failed only if its last task failed. `check_submissions` may well succeed after a failed chunk.
     @task(trigger_rule=TriggerRule.ONE_FAILED, retries=0)
     def fail_if_a_chunk_failed() -> None:
-        """Mark the run as failed where files could not be taken in."""
+        """Mark the run as failed where files could not be taken in, or mail not be collected."""
         raise AirflowFailException("Files could not be taken in: see the failed tasks before this one.")
 
     chunks = list_chunks()
     taken_in = take_in.expand(chunk=chunks)
-    prepare() >> chunks
-    taken_in >> [check_submissions(), fail_if_a_chunk_failed()]
+    prepared, mail = prepare(), collect_mail()
+    prepared >> mail
+    [prepared, mail] >> chunks
+    taken_in >> check_submissions()
+    [mail, taken_in] >> fail_if_a_chunk_failed()
 
 
 intake_submissions()

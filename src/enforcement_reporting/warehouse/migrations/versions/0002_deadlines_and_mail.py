@@ -274,8 +274,8 @@ create table mail.notices (  -- why we write: one row a reason and step, whateve
 );
 create index notices_by_mail on mail.notices (mail_id);
 create table mail.received (  -- mails whose attachments were put into a landing place
-    message_id text primary key, sender text not null, received_at timestamptz not null, subject text not null,
-    attachments integer not null
+    message_id text not null, received_at timestamptz not null, sender text not null, subject text not null,
+    attachments integer not null, primary key (message_id, received_at)
 );
 
 do $$ begin
