@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from conftest import state_folder
 from enforcement_reporting.local.postgres import (
     DEFAULT_PORT,
     LocalServer,
@@ -39,10 +40,11 @@ with local_warehouse(settings):
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    state = tmp_path / "state"
-    yield state
-    stop_server(state)
+def state() -> Iterator[Path]:
+    with state_folder() as folder:
+        state = folder / "state"
+        yield state
+        stop_server(state)
 
 
 def settings_for(state: Path) -> Settings:
@@ -123,8 +125,8 @@ def test_port_in_use_makes_way_for_the_next_one(state: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["x" * 90, "a folder with spaces", "状态"])
-def test_awkward_state_folder(tmp_path: Path, folder: str) -> None:
-    state = tmp_path / folder
+def test_awkward_state_folder(state: Path, folder: str) -> None:
+    state = state.with_name(folder)
     try:
         assert can_connect(ensure_server(state, durable=False))
     finally:
