@@ -37,7 +37,7 @@ examples: $(INSTALLED) ## build the example workbooks
 	@$(BIN)/python examples/build_workbooks.py $(STATE)/examples
 
 test: $(INSTALLED) ## run all tests, one real run through Airflow included
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 benchmark: $(INSTALLED) ## measure against the hand-written limit and what else there is, and write docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py --publish

@@ -1,4 +1,7 @@
-"""A real PostgreSQL server for the session, and a migrated warehouse of its own for each test that asks for one."""
+"""A real PostgreSQL server for the session, and a migrated warehouse of its own for each test that asks for one.
+
+`make test` runs two sessions beside one another, each with a server of its own; a file's tests stay in one of them.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from enforcement_reporting.local.postgres import LocalServer, ensure_server, stop_server
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import migrate
 
+# The longest files are begun first, so that both sessions end at about the same time.
+LONGEST_FIRST = ("test_end_to_end", "test_time", "test_rules", "test_marts", "test_adding_a_form", "test_cli")
+
+# How long an example takes tells of what else the machine is doing.
+hypothesis_settings.register_profile("beside_others", hypothesis_settings(), deadline=None)
+hypothesis_settings.load_profile("beside_others")
+
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into the order in which they are handed out."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +70,14 @@ def template(server: LocalServer, tmp_path_factory: pytest.TempPathFactory) -> s
     return "template_warehouse"
 
 
-def new_database(server: LocalServer, template: str) -> str:
-    """Return the URL of a new copy of the template."""
-    name = f"warehouse_{next(_numbers)}"
+def new_database(server: LocalServer, template: str, name: str | None = None) -> str:
+    """Return the URL of a new copy of the template; under a given name it takes the place of the one before.
+
+    What dbt has parsed holds for a state folder and a database of one name; many a build is done in less than parsing.
+    """
+    name = name or f"warehouse_{next(_numbers)}"
     with server.connect() as connection:
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
         connection.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
         )

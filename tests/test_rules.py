@@ -778,12 +778,12 @@ def test_a_past_day_knows_nothing_of_a_month_that_was_returned_on_it(
         (AUGUST, "2025-10-05", {"filed": 5}),
     ]
     said = []
+    definitions = write_monthly_definitions(tmp_path, 1)
     for step in (1, -1):
-        folder = tmp_path / str(step)
-        settings = settings_for(folder, write_monthly_definitions(folder, 1), new_database(server, template))
+        settings = settings_for(tmp_path, definitions, new_database(server, template, "a_past_day"))
         intake.prepare(settings)
         for month, received, figures in story[::step]:
-            send(settings, folder, month, received, {1: figures})
+            send(settings, tmp_path, month, received, {1: figures})
             check_submissions(settings)
             if step == 1 and received == "2025-10-01":
                 marts.build(settings)

@@ -445,10 +445,11 @@ class Places:
     server: LocalServer
     settings: Settings
 
-    def copy(self) -> Settings:
-        """Return the settings of a new copy."""
+    def copy(self, name: str = "time_passing") -> Settings:
+        """Return the settings of a new copy, which takes the place of the one before of that name."""
         database = make_url(self.settings.warehouse_url or "").database or ""
-        return settings_for(self.settings.state, self.settings.definitions, new_database(self.server, database))
+        url = new_database(self.server, database, name)
+        return settings_for(self.settings.state / name, self.settings.definitions, url)
 
 
 @pytest.fixture(scope="module")
@@ -467,7 +468,7 @@ def places(server: LocalServer, template: str, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def told(places: Places) -> Marts:
     """The marts once everything was sent, with a plan corrected after all else was built."""
-    settings = places.copy()
+    settings = places.copy("time_told")
     record(settings, story())
     marts.build(settings)
     record(settings, [PLAN_CORRECTED])
