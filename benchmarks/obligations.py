@@ -143,7 +143,7 @@ def main() -> int:
             connection.autocommit = True
             history(connection, options.units, options.forms, options.months)
             rows, right, dearest = measure(connection, server)
-            written, slowest = write(settings, connection, server)
+            written, most = write(settings, connection, server)
     text = (
         f"{options.units:,} units owe {options.forms} monthly forms; {options.months} months of reports. "
         + ("Every number is the one that arithmetic gives.\n\n" if right else "THE NUMBERS ARE NOT THOSE EXPECTED.\n\n")
@@ -152,7 +152,7 @@ def main() -> int:
         + table(["a day's notices", "notices", "mails", "CPU s", "of them server", "wall s"], written)
     )
     print("\n" + text)
-    right &= max(dearest, slowest) < LIMIT_SECONDS
+    right &= max(dearest, most) < LIMIT_SECONDS
     if options.publish and right:
         publish(f"Obligations: {options.units * options.forms * options.months:,} in {options.months} months", text)
     return 0 if right else 1
@@ -221,7 +221,7 @@ def measure(connection: psycopg.Connection, server: LocalServer) -> tuple[list[l
 
 
 def write(settings: Settings, connection: psycopg.Connection, server: LocalServer) -> tuple[list[list[str]], float]:
-    """Return what it costs to write to everybody who owes something on a day, and the most seconds of the clock."""
+    """Return what it costs to write to everybody who owes something on a day, and the most seconds of CPU."""
     connection.execute(
         "insert into mail.contacts select unit_id, unit_id || '@x.example', unit_name from catalog.units"
     )
@@ -245,8 +245,8 @@ def write(settings: Settings, connection: psycopg.Connection, server: LocalServe
         numbers = (f"{look.notices:,}", f"{len(look.drafts):,}")
         rows.append([title, *numbers, f"{spent + on_server:.2f}", f"{on_server:.2f}", f"{wall:.2f}"])
         print(rows[-1], flush=True)
-        slowest = max(slowest, wall)
-    return rows, slowest
+        most = max(most, spent + on_server)
+    return rows, most
 
 
 if __name__ == "__main__":
