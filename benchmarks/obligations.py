@@ -227,7 +227,7 @@ def write(settings: Settings, connection: psycopg.Connection, server: LocalServe
     )
     connection.execute(SILENT_MONTH.format(last=LAST_MONTH).encode())
     connection.execute("analyze")
-    rows, slowest = [], 0.0
+    rows, most = [], 0.0
     for title, period in (
         ("of those missing in a usual month", f"{LAST_MONTH:%Y-%m}"),
         ("where all are missing", "silent"),
