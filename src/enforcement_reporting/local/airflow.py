@@ -25,14 +25,14 @@ from typing import Any
 import httpx
 import psutil
 
-from enforcement_reporting.local.postgres import LocalServer, next_free_port, remembered_secret
+from enforcement_reporting.local.postgres import LocalServer, listening_socket, next_free_port, remembered_secret
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 
 DEFAULT_PORT, DEFAULT_MAIL_PORT = 8080, 8025
 METADATA = "airflow"
 
 _COMPONENTS = {
-    "mailbox": ("enforcement_reporting.local.mailbox", "{mail_port}", "{mail_folder}"),
+    "mailbox": ("enforcement_reporting.local.mailbox", "{mail_socket}", "{mail_folder}"),
     "api-server": ("airflow", "api-server"),
     "dag-processor": ("airflow", "dag-processor"),
     "triggerer": ("airflow", "triggerer", "--skip-serve-logs"),  # logs are read from this machine's disk
@@ -257,8 +257,9 @@ def start_airflow(
     logs.mkdir(parents=True, exist_ok=True)
     server.create_database(METADATA, synchronous_commit="off")
     port = next_free_port(DEFAULT_PORT)
-    mail = {"mail_port": str(next_free_port(DEFAULT_MAIL_PORT)), "mail_folder": str(mail_folder(settings.state))}
-    environment = _environment(settings, server, port, mail["mail_port"])
+    listening = listening_socket(DEFAULT_MAIL_PORT)
+    mail = {"mail_socket": str(listening.fileno()), "mail_folder": str(mail_folder(settings.state))}
+    environment = _environment(settings, server, port, listening.getsockname()[1])
     _migrate(home, server, environment)
 
     airflow = LocalAirflow(home, port, stays, {})
@@ -277,7 +278,7 @@ def start_airflow(
                     cwd=home,
                     env=environment,
                     start_new_session=True,
-                    pass_fds=[users],
+                    pass_fds=[users, *([listening.fileno()] if name == "mailbox" else [])],
                 )
             airflow.sessions[name] = (process.pid, psutil.Process(process.pid).create_time())
             noted = {"port": port, "stays": stays, "sessions": airflow.sessions}
@@ -286,6 +287,8 @@ def start_airflow(
     except BaseException:
         airflow.stop()
         raise
+    finally:
+        listening.close()
     return airflow, client
 
 
@@ -319,7 +322,7 @@ def _plain_lines(line: str) -> Iterator[str]:
         yield f"    {error.get('exc_type')}: {error.get('exc_value')}"
 
 
-def _environment(settings: Settings, server: LocalServer, port: int, mail_port: str) -> dict[str, str]:
+def _environment(settings: Settings, server: LocalServer, port: int, mail_port: int) -> dict[str, str]:
     """Return the environment of Airflow's processes: ours, without what would steer another Airflow."""
     home = server.state / "airflow"
     inherited = {
@@ -373,7 +376,7 @@ def _environment(settings: Settings, server: LocalServer, port: int, mail_port: 
                 {
                     "conn_type": "smtp",
                     "host": "127.0.0.1",
-                    "port": int(mail_port),
+                    "port": mail_port,
                     "extra": {"disable_ssl": True, "disable_tls": True},
                 }
             ),

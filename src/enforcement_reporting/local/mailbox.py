@@ -1,6 +1,8 @@
 """A real mail server for one machine: it takes every mail, keeps it as .eml, and shows all of them on one page.
 
-    python -m enforcement_reporting.local.mailbox PORT FOLDER
+    python -m enforcement_reporting.local.mailbox SOCKET FOLDER
+
+SOCKET is the number of an open socket that listens already.
 
 Nothing leaves the machine. The page needs no network and runs nothing that stands in a mail.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import email
 import hashlib
+import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from jinja2 import Environment
 
 PAGE, _FILES = "index.html", "files"
@@ -145,10 +148,15 @@ class Mailbox:
 
 def main() -> None:
     """Run the server until the process is ended."""
-    port, folder = int(sys.argv[1]), Path(sys.argv[2])
-    controller = Controller(Mailbox(folder), hostname="127.0.0.1", port=port)
-    controller.start()
-    asyncio.run(asyncio.Event().wait())
+    mailbox = Mailbox(Path(sys.argv[2]))
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        listening = socket.socket(fileno=int(sys.argv[1]))
+        server = await loop.create_server(lambda: SMTP(mailbox, loop=loop), sock=listening)
+        await server.serve_forever()
+
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":

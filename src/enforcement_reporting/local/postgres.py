@@ -365,6 +365,15 @@ def next_free_port(wanted: int) -> int:
     raise LocalServerError(f"no free port on 127.0.0.1 between {wanted} and {wanted + 199}")
 
 
+def listening_socket(wanted: int) -> socket.socket:
+    """Return a socket that listens at the first port from ``wanted`` on that is free; nobody else can take it then."""
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", next_free_port(wanted)))
+        except OSError:  # taken between the question and the answer
+            continue
+
+
 def remembered_secret(path: Path, size: int = 32) -> str:
     """Return the secret kept in this file: so many random bytes in URL-safe base64, made up when first asked for."""
     if not path.exists():
