@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from enforcement_reporting import generator, intake
-from enforcement_reporting.catalog import load_catalog, read_definition, resolve
+from enforcement_reporting.catalog import load_catalog, resolve
 from enforcement_reporting.generator import GenerationError, Submission, Workbook
 from enforcement_reporting.quality import check_submissions
 from enforcement_reporting.quality.rules import (
@@ -24,9 +24,9 @@ from enforcement_reporting.quality.rules import (
     PartWhole,
     Rate,
     StatedChange,
-    SuiteDefinition,
     Sum,
     Total,
+    declared_rules,
 )
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
@@ -268,8 +268,7 @@ def test_a_rule_that_cannot_be_kept_is_named(tmp_path):
 def contradictions(workbooks: list[Workbook], definitions: Path = PROJECT_ROOT) -> Iterator[tuple[str, ...]]:
     """Yield each declared rule that a submission breaks, evaluated independently of how figures are generated."""
     catalog = load_catalog(definitions)
-    paths = sorted((definitions / "expectations").rglob("*.yaml"))
-    suites = {suite.form: suite.rules for suite in (read_definition(path, SuiteDefinition) for path in paths)}
+    suites = declared_rules(definitions)
     together: dict[tuple[str, str, str], dict[tuple[str, str], Any]] = {}
     for item in submissions(workbooks):
         row = together.setdefault((item.unit_id, item.period.period_id, item.row_role), {})

@@ -317,6 +317,13 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
     return tuple(suites)
 
 
+def declared_rules(definitions: Path) -> dict[str, tuple[Rule, ...]]:
+    """Return the rules of each form as they are declared."""
+    paths = sorted((definitions / "expectations").rglob("[!.]*.yaml"))
+    suites = [read_definition(path, SuiteDefinition) for path in paths if path.name != TIMELINESS]
+    return {suite.form: suite.rules for suite in suites}
+
+
 def column_name(column: Column, form_id: str, suffix: str = "") -> str:
     """Return the wide row's column for an indicator: its short id, or ``form__indicator`` where it is another form's.
 

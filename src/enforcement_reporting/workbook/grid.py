@@ -54,7 +54,7 @@ class Grid:
     ``rows[r][c]`` is the cell in row ``top + r`` and column ``left + c``, counted from 0. ``spans`` maps the first
     cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
     that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
-    ``filled`` are the cells of each row that are not blank.
+    ``filled`` are the cells of each row that are not blank; ``mark`` is that of the template the sheet comes from.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Grid:
     errors: dict[str, str] = field(default_factory=dict)
     formats: dict[str, NumberFormat] = field(default_factory=dict)
     filled: list[list[Cell]] = field(default_factory=list)
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if not self.filled:
@@ -106,7 +107,7 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     usual = usual_sheets([sheet.xml for sheet in package.sheets], package.shared_strings, styles, MAX_CELLS)
     if usual is not None:
         grids = [
-            Grid(sheet.name, rows, top, left, spans, formats=formats, filled=filled)
+            Grid(sheet.name, rows, top, left, spans, formats=formats, filled=filled, mark=sheet.mark)
             for sheet, (rows, top, left, spans, formats, filled) in zip(package.sheets, usual, strict=True)
         ]
         return OpenedWorkbook(grids, package.hidden, package.has_macros)
@@ -121,7 +122,7 @@ def _open_unusual(package: Package, formats: dict[int, NumberFormat]) -> OpenedW
         if sum(scan.extent for scan in scans) > MAX_CELLS:
             raise _too_large(sheet, scans[-1])
     _refuse_repeated_texts(package, sum(scan.shared_texts for scan in scans))
-    names = [sheet.name for sheet in package.sheets]
+    names, marks = [sheet.name for sheet in package.sheets], [sheet.mark for sheet in package.sheets]
     opened = OpenedWorkbook([], package.hidden, package.has_macros)
     if not names:
         return opened
@@ -130,6 +131,7 @@ def _open_unusual(package: Package, formats: dict[int, NumberFormat]) -> OpenedW
         package.sheets.clear()  # a large workbook need not be in memory twice
         for number, (name, scan) in enumerate(zip(names, scans, strict=True)):
             opened.grids.append(_grid(workbook, number, name, scan))
+            opened.grids[-1].mark = marks[number]
     except BaseException as error:
         # A panic in the reader's Rust is no Exception, and its class cannot be imported.
         if isinstance(error, CalamineError) or type(error).__name__ == "PanicException":

@@ -17,6 +17,8 @@ from functools import cached_property
 from xml.etree import ElementTree as ET
 
 from enforcement_reporting.workbook.container import Container
+from enforcement_reporting.workbook.mark import NAME as MARK
+from enforcement_reporting.workbook.mark import NOTES
 from enforcement_reporting.workbook.remembered import remembered
 
 MAX_FILE_BYTES = 30_000_000
@@ -27,6 +29,7 @@ MAX_SHEETS = 100
 
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_Listed = tuple[str, str, str, str]  # a sheet: its name, the id of its relationship, its state, its mark
 _CENTRAL_ENTRY = b"PK\x01\x02"
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -45,10 +48,11 @@ class UnreadableWorkbook(Exception):  # noqa: N818 (it is the file that is so na
 
 @dataclass
 class Sheet:
-    """A worksheet that people see, as its XML."""
+    """A worksheet that people see, as its XML, with the mark of the template it comes from, if any."""
 
     name: str
     xml: bytes
+    mark: str = ""
 
 
 @dataclass
@@ -83,7 +87,9 @@ def open_package(content: bytes) -> Package:
         elif kind == "styles" and not styles:
             styles = parts.xml(path, MAX_STRUCTURE_BYTES)
     sheets, hidden = [], []
-    for name, relation_id, state in listed:
+    for name, relation_id, state, mark in listed:
+        if mark == NOTES:
+            continue
         kind, path = relations.get(relation_id, ("", ""))
         if not kind:
             raise UnreadableWorkbook(_DAMAGED, f"sheet {name}: no relationship {relation_id!r}")
@@ -92,7 +98,7 @@ def open_package(content: bytes) -> Package:
         if state != "visible":
             hidden.append(name)
         else:
-            sheets.append(Sheet(name, parts.xml(path)))
+            sheets.append(Sheet(name, parts.xml(path), mark))
     return Package(sheets, hidden, shared_strings, styles, parts.has_macros)
 
 
@@ -199,8 +205,8 @@ class _Parts:
         """Return (kind, path of the target) by id; targets outside the file are left out."""
         return _relations(self.xml(path, MAX_STRUCTURE_BYTES), path, folder)
 
-    def root(self, path: str) -> tuple[str, list[tuple[str, str, str]]]:
-        """Return the kind of the document in a part, and its sheets as (name, id of the relationship, state)."""
+    def root(self, path: str) -> tuple[str, list[_Listed]]:
+        """Return the kind of the document in a part, and its sheets."""
         return _root(self.xml(path, MAX_STRUCTURE_BYTES), path)
 
 
@@ -223,7 +229,7 @@ def _refuse_at_sight(content: bytes) -> None:
         raise UnreadableWorkbook(_ABNORMAL, f"about {entries} parts, at most {MAX_PARTS}")
 
 
-def _workbook(parts: _Parts) -> tuple[str, list[tuple[str, str, str]]]:
+def _workbook(parts: _Parts) -> tuple[str, list[_Listed]]:
     """Return where the workbook part is, and the sheets that it lists."""
     if "_rels/.rels" in parts:
         for kind, path in parts.relations("_rels/.rels", "").values():
@@ -250,16 +256,21 @@ def _relations(xml: bytes, path: str, folder: str) -> dict[str, tuple[str, str]]
 
 
 @remembered(256)
-def _root(xml: bytes, path: str) -> tuple[str, list[tuple[str, str, str]]]:
+def _root(xml: bytes, path: str) -> tuple[str, list[_Listed]]:
     tree = _tree(xml, path)
+    marks = {
+        element.get("localSheetId"): (element.text or "").strip('"')
+        for element in tree.iter()
+        if _local(element.tag) == "definedName" and element.get("name") == MARK
+    }
     listed = [
         (
             element.get("name", ""),
             next((value for key, value in element.items() if _local(key) == "id"), ""),
             element.get("state", "visible"),
+            marks.get(str(number), ""),
         )
-        for element in tree.iter()
-        if _local(element.tag) == "sheet"
+        for number, element in enumerate(item for item in tree.iter() if _local(item.tag) == "sheet")
     ]
     return _local(tree.tag), listed
 

@@ -2,7 +2,8 @@
 
 Everything is decided from the content: the form by its title and its header labels, the period by the texts around
 the table, the unit by its name in the row or in a line such as 填报单位：…. Where the content allows two answers, there
-is a finding and no answer. The rest of the workbook goes on.
+is a finding and no answer. The rest of the workbook goes on. The mark of a template settles what the content leaves
+open; where it says something else than the content, these are two answers too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from enforcement_reporting.workbook.cells import Cell, State, parse_text, power_
 from enforcement_reporting.workbook.grid import Grid, as_text, open_workbook
 from enforcement_reporting.workbook.header import SEARCH_ROWS, Column, Header, HeaderFinder, Place
 from enforcement_reporting.workbook.labels import money_stated, row_texts, unit_lines, units_mentioned
+from enforcement_reporting.workbook.mark import layout_of, mark_in
 from enforcement_reporting.workbook.measures import (
     BLANK_CELL,
     Measure,
@@ -108,8 +109,19 @@ _SILENT = _Line((), (), frozenset(), ())
 _ReadLine = Callable[[Sequence[Cell]], _Line]
 
 
+class _MadeFor(NamedTuple):
+    """What the template of a sheet was made for: the unit is None where all are meant."""
+
+    form: Form
+    period: Period
+    unit: Unit | None
+    is_current: bool
+
+
 class _Sheet:
     """A sheet with what its rows say, and what is needed of the workbook around it."""
+
+    made_for: _MadeFor | None = None
 
     def __init__(self, grid: Grid, workbook: _Workbook, read_line: _ReadLine, read_inner_line: _ReadLine) -> None:
         self.grid, self.name, self.workbook = grid, grid.name, workbook
@@ -280,6 +292,7 @@ class Reader:
         )
         self._units_of_measure = units_of_measure
         self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms]
+        self._form_by_id = catalog.form_by_id
         self._labels = frozenset().union(*(finder.labels for finder in self._finders))
         self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
         self._by_title: dict[str, set[int]] = defaultdict(set)
@@ -309,6 +322,7 @@ class Reader:
         self._line_of_texts = lru_cache(2048)(self._read_texts)
         self._matches_of_skeleton = lru_cache(256)(self._matched)
         self._recognised = lru_cache(1024)(self._recognise)
+        self._made_for = lru_cache(1024)(self._read_mark)
 
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
@@ -323,6 +337,7 @@ class Reader:
         workbook = _Workbook(file_name, speaks_of_time(file_name))
         sheets = [_Sheet(grid, workbook, self._line, self._inner_line) for grid in opened.grids if not grid.is_empty]
         for sheet in sheets:
+            sheet.made_for = self._made_for(sheet.grid.mark) if sheet.grid.mark else None
             name = self._said(sheet.name)
             workbook.texts += [*sheet.texts, sheet.name]
             workbook.dated += [*sheet.dated_in(sheet.outer_rows), *name.dated]
@@ -344,7 +359,7 @@ class Reader:
         breaks = list(table.breaks(self._is_header_of_another))
         ends = [item.row for item in breaks if item.header or item.foreign]
         recognition = self._period(form, table.until(ends[0]) if ends else table, sheet, result)
-        if recognition.period is None:
+        if recognition.period is None or self._differs(table, recognition, result):
             return
         # Texts that the first table carries too are printed again on each page and say nothing new.
         known = set(map(plain, table.texts_above())) if breaks else set()
@@ -381,6 +396,43 @@ class Reader:
         elif unit := self._single_unit(table, sheet, period, result):
             table.read_single_row(unit, period, result)
 
+    def _read_mark(self, text: str) -> _MadeFor | None:
+        """Return what a template was made for, where its mark speaks of what the catalog knows."""
+        mark = mark_in(text)
+        form = self._form_by_id.get(mark.form_id) if mark else None
+        if mark is None or form is None:
+            return None
+        period = next((item for item in self._calendar(form).periods() if item.period_id == mark.period_id), None)
+        unit = next((item for item in self._units[form.authority_id].values() if item.unit_id == mark.unit_id), None)
+        if period is None or (unit is None and mark.unit_id):
+            return None
+        return _MadeFor(form, period, unit, mark.layout == layout_of(form))
+
+    @staticmethod
+    def _differs(table: _Table, recognition: Recognition, result: ReadWorkbook) -> bool:
+        """Return whether a sheet says something else than the mark of its template; add what is to be said of it."""
+        made_for, form, period = table.sheet.made_for, table.match.form, recognition.period
+        if made_for is None or period is None:
+            return False
+        units = table.units_named()
+        strangers = [unit for unit in units if made_for.unit not in (None, unit)]
+        if made_for.form is form and made_for.period == period and not strangers:
+            if not made_for.is_current:
+                result.file_findings.append(table.header_finding("template_outdated"))
+            return False
+        texts = recognition.evidence.split(" | ")
+        whose = made_for.unit.name if made_for.unit else ""
+        result.file_findings.append(
+            table.finding(
+                "template_differs",
+                cells=_cells_naming(table.grid, [unit.name for unit in strangers]) or _cells_of(table.grid, texts),
+                stated=f"《{form.title}》{period.name}{'、'.join(unit.name for unit in units)}",
+                expected=f"《{made_for.form.title}》{made_for.period.name}{whose}",
+                period_id=period.period_id,
+            )
+        )
+        return True
+
     def _forms_titled(self, text: str) -> set[str]:
         """Return the forms whose title stands in a text, or all where none does."""
         titles = self._titles.findall(plain(text))
@@ -404,6 +456,9 @@ class Reader:
     def _form(self, sheet: _Sheet, result: ReadWorkbook) -> _Match | None:
         """Return the form that a sheet holds; a finding says why where there is none or more than one."""
         titled = self._titled(sheet)
+        made_for = sheet.made_for
+        if made_for and not titled:
+            titled = frozenset(number for number, item in enumerate(self._finders) if item.form is made_for.form)
         matches = self._matches(sheet, titled)
         if not matches:
             titles = "、".join(f"《{self._finders[number].form.title}》" for number in sorted(titled))
@@ -419,6 +474,8 @@ class Reader:
             matches = [match for match in matches if self._names_units(match, sheet)] or matches
         likeness = {id(match): match.finder.likeness(match.header) for match in matches}
         best = [match for match in matches if likeness[id(match)] == max(likeness.values())]
+        if len(best) > 1 and made_for:
+            best = [match for match in best if match.form is made_for.form] or best
         if len(best) > 1:
             titles = "、".join(f"《{match.form.title}》" for match in best)
             result.file_findings.append(ReadingFinding("ambiguous_form", sheet.name, stated=titles))
@@ -542,6 +599,9 @@ class Reader:
             (*said_in(table.rows_of_header), *workbook.dated),
             file_name,
         )
+        made_for = sheet.made_for
+        if made_for and made_for.form is form and made_for.period in (recognition.candidates or (made_for.period,)):
+            recognition = Recognition((made_for.period,), recognition.evidence)
         period = recognition.period
         if period:
             in_file_name = self._recognised(number, file_name, (recognition.evidence,)).period
@@ -583,6 +643,8 @@ class Reader:
             cells = _cells_naming(sheet.grid, strangers)
             result.file_findings.append(table.finding("unknown_unit", cells=cells, stated=stated))
             return None
+        if not named and sheet.made_for and sheet.made_for.unit:
+            named = [sheet.made_for.unit]
         named = named or unit_lines(workbook.texts, units)[0]
         for texts in (own, workbook.texts, [workbook.file_name]):
             named = named or units_mentioned(texts, units)
@@ -592,7 +654,7 @@ class Reader:
             stated = "、".join(unit.name for unit in named)
             cells = _cells_naming(sheet.grid, [name for unit in named for name in (unit.name, *unit.aliases)])
             result.file_findings.append(table.finding("ambiguous_unit", cells=cells, stated=stated))
-        elif not _in_force(named[0], period):
+        elif not named[0].is_in_force(period):
             cells = _cells_naming(sheet.grid, [named[0].name, *named[0].aliases])
             result.file_findings.append(
                 table.finding("unit_not_in_force", cells=cells, stated=named[0].name, expected=period.name)
@@ -687,6 +749,13 @@ class _Table:
         """Return whether a row names a unit."""
         return any(self._unit_name(row) in self._units for row in self._below)
 
+    def units_named(self) -> list[Unit]:
+        """Return the units that the table says it is of: those of its rows, or those in a line such as 填报单位：…."""
+        if self.unit_column is None:
+            return unit_lines(self.outside_texts(), self._units)[0]
+        names = map(self._unit_name, self._below)
+        return [self._units[name] for name in dict.fromkeys(names) if name in self._units]
+
     def rows_below(self) -> list[int]:
         """Return the rows below the header that are not rows of figures."""
         return [row for row in _outer(self._below) if not self._is_figures(row)]
@@ -739,7 +808,7 @@ class _Table:
             elif unit is None:
                 stated = "".join(as_text(self._cell(row, self.unit_column.index)).split()) or "（空白）"
                 result.file_findings.append(self.finding("unknown_unit", cells=cells, stated=stated))
-            elif not _in_force(unit, period):
+            elif not unit.is_in_force(period):
                 result.file_findings.append(
                     self.finding("unit_not_in_force", cells=cells, stated=unit.name, expected=period.name)
                 )
@@ -788,7 +857,7 @@ class _Table:
                 for oddity, address, text, indicator in zip(oddities, addresses, texts, plan.indicators, strict=True)
                 if oddity
             )
-        if observations and all(item.state == "blank" for item in observations):
+        if observations and {"blank"} <= {item.state for item in observations} <= {"blank", "not_applicable"}:
             cells_of_first = f"{grid.name}!{observations[0].cell}"
             submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
         return submission
@@ -919,11 +988,6 @@ def _cells_naming(grid: Grid, names: Iterable[str]) -> str:
 def _outer(rows: range) -> list[int]:
     """Return the first and the last rows."""
     return [*rows[:TOP_ROWS], *rows[TOP_ROWS:][-END_ROWS:]]
-
-
-def _in_force(unit: Unit, period: Period) -> bool:
-    """Return whether a unit exists in the period."""
-    return (unit.valid_from or date.min) <= period.ends_on and (unit.valid_to or date.max) >= period.starts_on
 
 
 def _once_each(submissions: Iterable[ReadSubmission]) -> list[ReadSubmission]:
