@@ -61,6 +61,30 @@ def template(settings: Settings, form: str, period: str, unit: str | None, conso
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list of objects.")
+@click.pass_obj
+def check(settings: Settings, files: tuple[str, ...], as_json: bool) -> None:
+    """Say what would be found in FILES if they were sent, without a warehouse and without sending them.
+
+    Rules across forms are checked where both forms are in FILES; those that look at earlier periods are not. Exit
+    status 0 if all is well, 1 if anything was found, 2 if a file could not be read, 3 if the command could not be
+    carried out.
+    """
+    from enforcement_reporting import checking
+    from enforcement_reporting.catalog import CatalogError
+
+    try:
+        checked = checking.check_files(settings.definitions, files)
+    except CatalogError as error:
+        raise CannotBeDone(str(error)) from None
+    click.echo(checked.as_json() if as_json else "\n".join(checked.lines()))
+    if as_json and (unchecked := checked.not_checked()):
+        click.echo(unchecked, err=True)
+    sys.exit(checked.exit_status)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--policy",
     type=click.Choice(["collect", "archive"]),

@@ -210,6 +210,10 @@ READING_KINDS: dict[str, ReadingKind] = {
 }
 
 
+# Rows of a sheet were not taken: a printed total cannot be held against the others.
+LEFT_OUT = ("unknown_unit", "unit_repeated", "unit_not_in_force", "row_left_out", "another_table")
+
+
 @dataclass(frozen=True)
 class ReadingFinding:
     """Something wrong that was seen while reading: its kind, where it stands, and the words to fill in.
