@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import openpyxl
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
@@ -227,14 +228,27 @@ def disturbed(seed: int, stranger: str) -> Any:
             if random.random() < share:
                 typed: list[Any] = ["—", "x", None, Decimal(0)]
                 if isinstance(figure, Decimal):
-                    cent = Decimal("0.01")
-                    typed += [figure + 1, figure + 1, max(figure - 1, Decimal(0)), figure * 3, figure + cent]
-                    typed += [max(figure - cent, Decimal(0))] * 3
+                    typed += [figure + 1, figure + 1, max(figure - 1, Decimal(0)), figure * 3, figure + Decimal("0.01")]
                 item.figures[name] = random.choice(typed)
+        for indicator in item.form.indicators:
+            rate = item.figures[indicator.indicator_id]
+            if indicator.measure_kind == "rate" and isinstance(rate, Decimal) and random.random() < 0.4:
+                item.figures[indicator.indicator_id] = max(rate - Decimal("0.01"), Decimal(0))
         if item.unit_id == stranger:
             item.name = "某镇"
 
     return revise
+
+
+def spoil_total_row(path: Path) -> None:
+    """Make what a total row says wrong in two columns and unreadable in a third."""
+    book = openpyxl.load_workbook(path)
+    for sheet in book.worksheets:
+        for cell in sheet["A"]:
+            if cell.value == "累计":
+                for column, value in ((3, 1_000_000), (4, -1), (5, "x")):
+                    sheet.cell(cell.row, column).value = value
+                book.save(path)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +269,8 @@ def test_the_findings_are_those_of_the_warehouse(
             revise=disturbed(seed, stranger),
         )
     ]
+    for path in paths:
+        spoil_total_row(path)
     here, there = at_hand(PROJECT_ROOT, paths), in_warehouse(warehouse, paths)
     assert here == there
     assert len(here) > 50

@@ -1,8 +1,8 @@
 """The mark that a sheet of a template carries: the form, the unit and the period it was written for.
 
-It is a name that the sheet defines for itself, with a text for its value. Such a name is a plain part of the format, which
-spreadsheet software keeps when it saves, and goes with the sheet where that is renamed, moved or copied. Nobody sees it on
-the sheet: it settles what the visible texts leave open and never outweighs them.
+It is a name that the sheet defines for itself, with a text for its value. Such a name is a plain part of the format,
+which spreadsheet software keeps when it saves, and goes with the sheet where that is renamed, moved or copied. Nobody
+sees it on the sheet: it settles what the visible texts leave open and never outweighs them.
 """
 
 from __future__ import annotations
