@@ -59,7 +59,7 @@ def environment(folder: Path, server: LocalServer, template: str) -> dict[str, s
 
 
 def test_the_page_says_what_happens(folder: Path, environment: dict[str, str]) -> None:
-    assert len(FILES) == 6 and len(COMMANDS) == 3
+    assert len(FILES) == 6 and len(COMMANDS) == 5
     for arguments, printed in COMMANDS:
         done = subprocess.run(
             [sys.executable, "-m", "enforcement_reporting", *shlex.split(arguments)],

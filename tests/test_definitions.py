@@ -84,7 +84,7 @@ def test_a_stated_rate_is_checked_against_the_same_division_as_its_metric(catalo
                     for reference in references
                 )
                 unit_of_measure = indicator(catalog, *resolve(rule.stated, suite.form)).unit_of_measure
-                assert metrics.get((terms, rule.scale)) == unit_of_measure, f"{path.name}: {rule.rule_id}"
+                assert metrics.get((terms, rule.scale)) == unit_of_measure, f"{path}: {rule.rule_id}"
 
 
 def test_every_total_row_is_added_up(catalog: Catalog, suites: dict[str, Suite]) -> None:

@@ -110,6 +110,10 @@ class Unit(Model):
             raise ValueError(f"valid_from: expected a day not after valid_to ({self.valid_to})")
         return self
 
+    def is_in_force(self, period: Period) -> bool:
+        """Return whether the unit exists in some part of a period."""
+        return (self.valid_from or date.min) <= period.ends_on and (self.valid_to or date.max) >= period.starts_on
+
     def tree(self) -> Iterator[Unit]:
         """Yield this unit and everything below it, in the order of the catalog."""
         yield self
@@ -339,6 +343,10 @@ class Indicator(Model):
             raise ValueError(f"{value} is taken: it names a column that every row has")
         return value
 
+    def applies(self, unit_kind: str) -> bool:
+        """Return whether units of a kind report the indicator."""
+        return not self.applies_to or unit_kind in self.applies_to
+
     @property
     def label_path(self) -> str:
         """Return the label path in one line, as it is shown to people."""
@@ -515,6 +523,14 @@ class Form(Model):
         general = [item for item in self.deadlines if not item.unit_kinds]
         named = [item for item in self.deadlines if unit_kind in item.unit_kinds]
         return next(iter([*named, *general]), None)
+
+    def due_at(self, unit_kind: str, period: Period, zone: ZoneInfo) -> datetime | None:
+        """Return until when units of a kind owe a period, None where it is not owed or has no deadline."""
+        if self.owed_from is None or not self.owed_from <= period.ends_on <= (self.owed_to or date.max):
+            return None
+        deadline = self.deadline_of(unit_kind)
+        day = deadline.due_on(period) if deadline else None
+        return deadline.due_at(day, zone) if deadline and day else None
 
     def figures_of(self, indicator: Indicator) -> Figures:
         """Return whether an indicator's flow is stated as cumulative or for the period alone."""

@@ -43,6 +43,51 @@ class CannotBeDone(click.ClickException):
 
 
 @main.command()
+@click.argument("form")
+@click.option("--period", required=True, metavar="PERIOD", help="Its id, or words for it such as 2025年9月.")
+@click.option("--unit", metavar="UNIT", help="Its id or name (default: every unit that owes the form).")
+@click.option("--consolidated", is_flag=True, help="One table with a row for each unit, and the total row.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="Folder (default: this one)."
+)
+@click.pass_obj
+def template(settings: Settings, form: str, period: str, unit: str | None, consolidated: bool, out: Path) -> None:
+    """Write the workbooks in which units fill in FORM for a period; print the name of each."""
+    from enforcement_reporting.catalog import CatalogError
+    from enforcement_reporting.templates import TemplateError, write_templates
+
+    try:
+        for path in write_templates(settings.definitions, out, form, period, unit, consolidated=consolidated):
+            click.echo(str(path))
+    except (CatalogError, TemplateError) as error:
+        raise CannotBeDone(str(error)) from None
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list of objects.")
+@click.pass_obj
+def check(settings: Settings, files: tuple[str, ...], as_json: bool) -> None:
+    """Say what would be found in FILES if they were sent, without a warehouse and without sending them.
+
+    Rules across forms are checked where both forms are in FILES; those that look at earlier periods are not. Exit
+    status 0 if all is well, 1 if anything was found, 2 if a file could not be read, 3 if the command could not be
+    carried out.
+    """
+    from enforcement_reporting import checking
+    from enforcement_reporting.catalog import CatalogError
+
+    try:
+        checked = checking.check_files(settings.definitions, files)
+    except CatalogError as error:
+        raise CannotBeDone(str(error)) from None
+    click.echo(checked.as_json() if as_json else "\n".join(checked.lines()))
+    if as_json and (unchecked := checked.not_checked()):
+        click.echo(unchecked, err=True)
+    sys.exit(checked.exit_status)
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--policy",

@@ -81,6 +81,18 @@ READING_KINDS: dict[str, ReadingKind] = {
         "工作表“{sheet}”（{form}）写的是{expected}，文件名写的是{stated}，已按表内的{expected}采集，请核对。",
         "sheet {sheet}: form {form} says {expected}, the file name {stated}; the sheet was believed",
     ),
+    "template_differs": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "工作表“{sheet}”写的是{stated}，所用模板却是为{expected}制作的，无法确定填的是哪一个，未采集。请用相应的模板重报。",
+        "{cells}: the sheet says {stated}, its template was made for {expected}; nothing taken from it",
+    ),
+    "template_outdated": ReadingKind(
+        Severity.NOTICE,
+        "file",
+        "工作表“{sheet}”用的是旧版模板（{form}），已按表头采集。下期请用新版模板。",
+        "sheet {sheet}: a template of another version of form {form}; columns were found by their labels",
+    ),
     "unit_column_missing": ReadingKind(
         Severity.ERROR,
         "file",
@@ -208,6 +220,10 @@ READING_KINDS: dict[str, ReadingKind] = {
         "{cells}: every cell of {stated} is blank",
     ),
 }
+
+
+# Rows of a sheet were not taken: a printed total cannot be held against the others.
+LEFT_OUT = ("unknown_unit", "unit_repeated", "unit_not_in_force", "row_left_out", "another_table")
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ GenerationError: no figures were found that the rules allow; the message names t
 from __future__ import annotations
 
 import io
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from random import Random
@@ -29,7 +28,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Points, Unit, load_catalog, resolve
-from enforcement_reporting.periods import Calendar, Period
+from enforcement_reporting.periods import Period
 from enforcement_reporting.quality.rules import (
     Accumulates,
     AmountCount,
@@ -44,16 +43,15 @@ from enforcement_reporting.quality.rules import (
     Total,
     declared_suites,
 )
-from enforcement_reporting.texts import MONEY, split_unit
+from enforcement_reporting.texts import MONEY
+from enforcement_reporting.workbook import layout
 
 SYNTHETIC = "合成数据，仅供演示"
 
 Layout = Literal["unit", "consolidated"]
 Figure = Decimal | str | None  # a text is typed as it stands, None is a blank cell
 
-_CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - one date for all, so that equal figures give equal bytes
 _FIRST_DAY = date(2025, 1, 1)
-_RATE_DECIMALS = 2
 _ATTEMPTS, _PASSES = 40, 40
 _LARGEST = 10**12
 
@@ -98,13 +96,13 @@ class Workbook:
                 "subject": SYNTHETIC,
                 "comments": SYNTHETIC,
                 "keywords": "synthetic",
-                "created": _CREATED,
+                "created": layout.CREATED,
             }
         )
         styles = _Styles(book)
         names: set[str] = set()
         for number, submissions in enumerate(self.sheets, 1):
-            name = _sheet_name(submissions[0], number, names)
+            name = layout.sheet_name(submissions[0].form.title, number, names)
             names.add(name.lower())
             _write_sheet(book.add_worksheet(name), submissions, styles, self.units_of_measure)
         book.close()
@@ -165,7 +163,8 @@ def workbooks(
     Raises GenerationError.
     """
     catalog = load_catalog(definitions)
-    generator = _Generator(catalog, _rules(definitions), authority, seed)
+    rules = {suite.form: suite.rules for _, suite in declared_suites(definitions)}
+    generator = _Generator(catalog, rules, authority, seed)
     wanted_units = generator.chosen_units(units)
     wanted_forms = generator.chosen_forms(forms)
     first_day = starting or generator.first_day(wanted_forms)
@@ -193,11 +192,6 @@ def _bound(
         yield Workbook(f"{authority}_{period_id}.xlsx", sheets, generator.units_of_measure)
     for unit_id, by_form in apart.items():
         yield Workbook(f"{unit_id}_{period_id}.xlsx", list(by_form.values()), generator.units_of_measure)
-
-
-def _rules(definitions: Path) -> dict[str, tuple[Rule, ...]]:
-    """Return the rules of each form as they are declared."""
-    return {suite.form: suite.rules for _, suite in declared_suites(definitions)}
 
 
 # What the rules ask for, in a form that can be repaired.
@@ -268,7 +262,7 @@ class _Plan:
         counted = [
             _Column(form, item) for form in forms for item in form.indicators if item.measure_kind in ("flow", "stock")
         ]
-        self.columns = [column for column in counted if _applies(column.indicator, unit_kind)]
+        self.columns = [column for column in counted if column.indicator.applies(unit_kind)]
         self.index = {
             (column.form.form_id, column.indicator.indicator_id): place for place, column in enumerate(self.columns)
         }
@@ -400,10 +394,6 @@ def _counterparts(form: Form) -> Iterator[_Relation]:
             yield name, "grows_by", ((form.form_id, item.indicator_id),), ((form.form_id, other),)
 
 
-def _applies(indicator: Indicator, unit_kind: str) -> bool:
-    return not indicator.applies_to or unit_kind in indicator.applies_to
-
-
 class _Generator:
     """One authority's figures, period by period."""
 
@@ -412,8 +402,7 @@ class _Generator:
             raise GenerationError(f"authority: expected one of {sorted(catalog.authority_by_id)}, found {authority!r}")
         self.catalog, self.rules, self.seed = catalog, rules, seed
         self.authority = catalog.authority_by_id[authority]
-        units = {item.unit_of_measure for form in catalog.forms for item in form.indicators}
-        self.units_of_measure = frozenset(units | set(MONEY))
+        self.units_of_measure = layout.units_of_measure(catalog)
         self.forms = [form for form in catalog.forms if form.authority_id == authority]
         self._expected = {form.form_id: {unit.unit_id for unit in catalog.expected_units(form)} for form in self.forms}
         self._plans: dict[tuple[tuple[str, ...], str], _Plan] = {}
@@ -534,9 +523,7 @@ class _Generator:
         owed = [
             (form, period)
             for form, period in due
-            if unit.unit_id in self._expected[form.form_id]
-            and (unit.valid_from or date.min) <= period.ends_on
-            and (unit.valid_to or date.max) >= period.starts_on
+            if unit.unit_id in self._expected[form.form_id] and unit.is_in_force(period)
         ]
         if not owed:
             return []
@@ -638,7 +625,7 @@ def _rate(over: Sequence[Figure], under: Sequence[Figure], scale: int, marks: Se
     if not denominator:
         return marks[0] if marks else None
     with localcontext(prec=60):
-        return (scale * numerator / denominator).quantize(Decimal(1).scaleb(-_RATE_DECIMALS), ROUND_HALF_UP)
+        return (scale * numerator / denominator).quantize(Decimal(1).scaleb(-layout.RATE_DECIMALS), ROUND_HALF_UP)
 
 
 def _rank(submissions: Sequence[Submission], rules: Mapping[str, tuple[Rule, ...]], catalog: Catalog) -> None:
@@ -711,7 +698,7 @@ class _Styles:
         self.line: Format = book.add_format({"align": "left"})
         self.heading: Format = book.add_format({**boxed, "bold": True, "text_wrap": True})
         self.cell: Format = book.add_format(boxed)
-        self.rate: Format = book.add_format({**boxed, "num_format": f"0.{'0' * _RATE_DECIMALS}"})
+        self.rate: Format = book.add_format({**boxed, "num_format": layout.RATE_FORMAT})
 
 
 def _write_sheet(
@@ -719,19 +706,21 @@ def _write_sheet(
 ) -> None:
     """Write one table: the lines above it, its header from the label paths, and a row a submission."""
     form, period = submissions[0].form, submissions[0].period
-    headings: list[tuple[str, ...]] = [(form.unit_labels[0],)] if form.unit_labels else []
-    headings += [_heading(indicator, units_of_measure) for indicator in form.indicators]
+    headings = layout.headings(form, units_of_measure)
     last_column = len(headings) - 1
     lines = [(SYNTHETIC, styles.synthetic), (form.title, styles.title)]
     if len({item.unit_id for item in submissions}) == 1:
         lines.append((f"填报单位：{submissions[0].name}", styles.line))
-    lines.append((f"统计期：{_period_text(form.calendar.calendar(), period)}", styles.line))
+    try:
+        lines.append((f"统计期：{layout.period_words(form.calendar.calendar(), period)}", styles.line))
+    except ValueError as error:
+        raise GenerationError(str(error)) from None
     for row, (text, style) in enumerate(lines):
         # Every merged cell is written as a blank one: only what is centred is merged.
-        _merge(sheet, row, 0, row, last_column if style is styles.title else 0, text, style)
+        layout.merge(sheet, row, 0, row, last_column if style is styles.title else 0, text, style)
     top = len(lines)
     depth = max(map(len, headings))
-    _write_headings(sheet, headings, top, 0, 0, top + depth - 1, styles.heading)
+    layout.write_headings(sheet, headings, top, styles.heading)
     sheet.set_column(0, last_column, 14)
     sheet.freeze_panes(top + depth, 1 if form.unit_labels else 0)
     column = 1 if form.unit_labels else 0
@@ -747,55 +736,3 @@ def _write_sheet(
             else:
                 style = styles.rate if indicator.measure_kind == "rate" else styles.cell
                 sheet.write_number(row, place, float(figure), style)
-
-
-def _heading(indicator: Indicator, units_of_measure: frozenset[str]) -> tuple[str, ...]:
-    """Return the header cells of a column from top to bottom; the lowest states the unit of measure."""
-    *above, label = indicator.label
-    plain_label, unit = split_unit(label, units_of_measure)
-    if not unit and plain_label not in units_of_measure:
-        label = f"{label}（{indicator.unit_of_measure}）"
-    return (*above, label)
-
-
-def _write_headings(
-    sheet: Worksheet, headings: Sequence[tuple[str, ...]], row: int, left: int, level: int, bottom: int, style: Format
-) -> None:
-    """Write header cells: a label that neighbours share is merged over them, one with nothing below reaches down."""
-    column = left
-    while column < left + len(headings):
-        path = headings[column - left]
-        width = 1
-        if len(path) > level + 1:
-            for other in headings[column - left + 1 :]:
-                if other[: level + 1] != path[: level + 1] or len(other) == level + 1:
-                    break
-                width += 1
-            _merge(sheet, row, column, row, column + width - 1, path[level], style)
-            below = headings[column - left : column - left + width]
-            _write_headings(sheet, below, row + 1, column, level + 1, bottom, style)
-        else:
-            _merge(sheet, row, column, bottom, column, path[level], style)
-        column += width
-
-
-def _merge(sheet: Worksheet, top: int, left: int, bottom: int, right: int, text: str, style: Format) -> None:
-    if (top, left) == (bottom, right):
-        sheet.write_string(top, left, text, style)
-    else:
-        sheet.merge_range(top, left, bottom, right, text, style)
-
-
-def _period_text(calendar: Calendar, period: Period) -> str:
-    """Return how a sheet names a period, in words that are read back as this very period."""
-    first, last = (f"{day.year}年{day.month}月{day.day}日" for day in (period.starts_on, period.ends_on))
-    for text in (period.name, f"{first}—{last}"):
-        if calendar.recognise([text]).period == period:
-            return text
-    raise GenerationError(f"period {period.period_id}: there are no words that are read back as {period.name}")
-
-
-def _sheet_name(submission: Submission, number: int, taken: Collection[str]) -> str:
-    """Return a name that a sheet may have: the form's title as far as that is one."""
-    name = re.sub(r"[\[\]:*?/\\']", "", submission.form.title)[:31]
-    return name if name and name.lower() not in taken else f"表{number}"

@@ -13,8 +13,6 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import accumulate
 
-import holidays
-
 from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR
 
 # Deadlines of the last periods lie in the year after.
@@ -49,6 +47,9 @@ def days_counted() -> Iterator[tuple[date, bool, int]]:
 
 @lru_cache(maxsize=1)
 def _working() -> frozenset[date]:
+    # Imported here: it costs a quarter of a second, and most commands never ask for a working day.
+    import holidays
+
     china = holidays.country_holidays("CN", years=range(FIRST_YEAR, LAST_YEAR + 2))
     count = (LAST_DAY - FIRST_DAY).days + 1
     return frozenset(

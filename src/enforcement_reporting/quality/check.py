@@ -23,7 +23,7 @@ import psycopg
 from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
-from enforcement_reporting.findings import Severity
+from enforcement_reporting.findings import LEFT_OUT, Severity
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CELLS_READ = "array_agg(o.indicator_id) filter (where o.cell_state <> 'unreadable')"
-_LEFT_OUT = "array['unknown_unit', 'unit_repeated', 'unit_not_in_force', 'row_left_out', 'another_table']"
+_LEFT_OUT = f"array[{', '.join(map(repr, LEFT_OUT))}]"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -568,18 +568,11 @@ def _deadline_rows(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
     """Yield until when each kind of unit owes each period of a form; summaries are not reported, and not owed."""
     for form in catalog.forms:
         zone = catalog.authority_by_id[form.authority_id].zone
-        owed = [
-            period
-            for period in (form.calendar.calendar().periods() if form.owed_from else ())
-            if period.reported_as == period.period_id
-            and form.owed_from is not None
-            and form.owed_from <= period.ends_on <= (form.owed_to or date.max)
-        ]
+        periods = [item for item in form.calendar.calendar().periods() if item.reported_as == item.period_id]
         for kind in dict.fromkeys(unit.kind for unit in catalog.expected_units(form)):
-            deadline = form.deadline_of(kind)
-            for period in owed:
-                if deadline and (day := deadline.due_on(period)) is not None:
-                    yield form.form_id, period.period_id, kind, deadline.due_at(day, zone), day
+            for period in periods if form.deadlines else ():
+                if due_at := form.due_at(kind, period, zone):
+                    yield form.form_id, period.period_id, kind, due_at, due_at.date()
 
 
 def _reporting_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:

@@ -4,11 +4,16 @@
 ``mark`` gives a workbook back with what was found in it.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from enforcement_reporting.workbook.grid import Grid, UnreadableWorkbook, read_grids
 from enforcement_reporting.workbook.recognise import Reader
-from enforcement_reporting.workbook.returned import Remark, figures_alone, mark, only_own_rows
 from enforcement_reporting.workbook.review_list import Explanation
 from enforcement_reporting.workbook.submission import Observation, Observations, ReadSubmission, ReadWorkbook
+
+if TYPE_CHECKING:
+    from enforcement_reporting.workbook.returned import Remark, figures_alone, mark, only_own_rows
 
 __all__ = [
     "Explanation",
@@ -25,3 +30,12 @@ __all__ = [
     "only_own_rows",
     "read_grids",
 ]
+
+# Imported when they are asked for: they bring what writes workbooks with them, which reading does not need.
+_RETURNED = ("Remark", "figures_alone", "mark", "only_own_rows")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RETURNED:
+        return getattr(import_module(f"{__name__}.returned"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

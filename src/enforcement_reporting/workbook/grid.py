@@ -55,7 +55,8 @@ class Grid:
     cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
     that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
     Of each row, ``texts`` are the texts in their order, and ``filled`` is how many cells are not blank. ``is_plain``:
-    there is nothing but texts and numbers, and these are shown as they are stored.
+    there is nothing but texts and numbers, and these are shown as they are stored. ``mark`` is that of the template
+    the sheet comes from.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Grid:
     texts: list[tuple[str, ...]] = field(default_factory=list)
     filled: list[int] = field(default_factory=list)
     is_plain: bool = field(default=False, compare=False)
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if not self.filled:
@@ -110,7 +112,18 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     usual = usual_sheets([sheet.xml for sheet in package.sheets], package.shared_strings, styles, MAX_CELLS)
     if usual is not None:
         grids = [
-            Grid(sheet.name, rows, top, left, spans, formats=formats, texts=texts, filled=filled, is_plain=not formats)
+            Grid(
+                sheet.name,
+                rows,
+                top,
+                left,
+                spans,
+                formats=formats,
+                texts=texts,
+                filled=filled,
+                is_plain=not formats,
+                mark=sheet.mark,
+            )
             for sheet, (rows, top, left, spans, formats, texts, filled) in zip(package.sheets, usual, strict=True)
         ]
         return OpenedWorkbook(grids, package.hidden, package.has_macros)
@@ -125,15 +138,15 @@ def _open_unusual(package: Package, formats: dict[int, NumberFormat]) -> OpenedW
         if sum(scan.extent for scan in scans) > MAX_CELLS:
             raise _too_large(sheet, scans[-1])
     _refuse_repeated_texts(package, sum(scan.shared_texts for scan in scans))
-    names = [sheet.name for sheet in package.sheets]
+    names, marks = [sheet.name for sheet in package.sheets], [sheet.mark for sheet in package.sheets]
     opened = OpenedWorkbook([], package.hidden, package.has_macros)
     if not names:
         return opened
     try:
         workbook = CalamineWorkbook.from_filelike(packed(package))
         package.sheets.clear()  # a large workbook need not be in memory twice
-        for number, (name, scan) in enumerate(zip(names, scans, strict=True)):
-            opened.grids.append(_grid(workbook, number, name, scan))
+        for number, (name, mark, scan) in enumerate(zip(names, marks, scans, strict=True)):
+            opened.grids.append(_grid(workbook, number, name, mark, scan))
     except BaseException as error:
         # A panic in the reader's Rust is no Exception, and its class cannot be imported.
         if isinstance(error, CalamineError) or type(error).__name__ == "PanicException":
@@ -279,7 +292,7 @@ def _refuse_repeated_texts(package: Package, uses: int) -> None:
         )
 
 
-def _grid(workbook: CalamineWorkbook, number: int, name: str, scan: _Scan) -> Grid:
+def _grid(workbook: CalamineWorkbook, number: int, name: str, mark: str, scan: _Scan) -> Grid:
     sheet = workbook.get_sheet_by_index(number)
     rows: list[list[Any]] = sheet.to_python(skip_empty_area=True)
     top, left = sheet.start or (0, 0)
@@ -287,7 +300,7 @@ def _grid(workbook: CalamineWorkbook, number: int, name: str, scan: _Scan) -> Gr
         (row - top, column - left): (last_row - top, last_column - left)
         for (row, column), (last_row, last_column) in sheet.merged_cell_ranges or ()
     }
-    return Grid(name, rows, top, left, spans, frozenset(scan.without_value), scan.errors, scan.formats)
+    return Grid(name, rows, top, left, spans, frozenset(scan.without_value), scan.errors, scan.formats, mark=mark)
 
 
 def as_text(cell: Cell) -> str:

@@ -19,6 +19,8 @@ from xml.etree import ElementTree as ET
 
 from enforcement_reporting.workbook.container import Container, Packed
 from enforcement_reporting.workbook.remembered import LONGEST, Lookup
+from enforcement_reporting.workbook.template_mark import NAME as MARK
+from enforcement_reporting.workbook.template_mark import NOTES
 
 MAX_FILE_BYTES = 30_000_000
 MAX_INFLATED_BYTES = 40_000_000
@@ -46,10 +48,11 @@ class UnreadableWorkbook(Exception):  # noqa: N818 (it is the file that is so na
 
 @dataclass
 class Sheet:
-    """A worksheet that people see, as its XML."""
+    """A worksheet that people see, as its XML, with the mark of the template it comes from, if any."""
 
     name: str
     xml: bytes
+    mark: str = ""
 
 
 @dataclass
@@ -63,10 +66,22 @@ class Package:
     has_macros: bool
 
 
-class _Outline(NamedTuple):
-    """Where in a zip the parts are that hold cells, as its structure says; ``room`` is what that came to in bytes."""
+class _Listed(NamedTuple):
+    """A sheet as the workbook lists it: with the id of its relationship, its state and its mark."""
 
-    sheets: list[tuple[str, str]]
+    name: str
+    relation_id: str
+    state: str
+    mark: str
+
+
+class _Outline(NamedTuple):
+    """Where in a zip the parts are that hold cells, as its structure says; ``room`` is what that came to in bytes.
+
+    A sheet is its name, its part and its mark. The part that states the marks belongs to the structure.
+    """
+
+    sheets: list[tuple[str, str, str]]
     hidden: list[str]
     shared_strings: list[str]
     styles: bytes
@@ -86,7 +101,7 @@ def open_package(content: bytes) -> Package:
     shared_strings = b""
     for path in outline.shared_strings:
         shared_strings = shared_strings or parts.xml(path)
-    sheets = [Sheet(name, parts.xml(path)) for name, path in outline.sheets]
+    sheets = [Sheet(name, parts.xml(path), mark) for name, path, mark in outline.sheets]
     return Package(sheets, outline.hidden, shared_strings, outline.styles, parts.has_macros)
 
 
@@ -105,7 +120,9 @@ def _outline(parts: _Parts) -> _Outline:
         if kind == "styles" and not styles:
             styles = parts.structure(path)
     sheets, hidden = [], []
-    for name, relation_id, state in listed:
+    for name, relation_id, state, mark in listed:
+        if mark == NOTES:
+            continue
         kind, path = relations.get(relation_id, ("", ""))
         if not kind:
             raise UnreadableWorkbook(_DAMAGED, f"sheet {name}: no relationship {relation_id!r}")
@@ -114,7 +131,7 @@ def _outline(parts: _Parts) -> _Outline:
         if state != "visible":
             hidden.append(name)
         else:
-            sheets.append((name, path))
+            sheets.append((name, path, mark))
     return _Outline(sheets, hidden, shared_strings, styles, MAX_INFLATED_BYTES - parts.room)
 
 
@@ -267,17 +284,22 @@ class _Parts:
             if relation.get("TargetMode") != "External"
         }
 
-    def root(self, path: str) -> tuple[str, list[tuple[str, str, str]]]:
-        """Return the kind of the document in a part, and its sheets as (name, id of the relationship, state)."""
+    def root(self, path: str) -> tuple[str, list[_Listed]]:
+        """Return the kind of the document in a part, and its sheets."""
         tree = _tree(self.structure(path), path)
+        marks = {
+            element.get("localSheetId"): (element.text or "").strip('"')
+            for element in tree.iter()
+            if _local(element.tag) == "definedName" and element.get("name") == MARK
+        }
         listed = [
-            (
+            _Listed(
                 element.get("name", ""),
                 next((value for key, value in element.items() if _local(key) == "id"), ""),
                 element.get("state", "visible"),
+                marks.get(str(number), ""),
             )
-            for element in tree.iter()
-            if _local(element.tag) == "sheet"
+            for number, element in enumerate(item for item in tree.iter() if _local(item.tag) == "sheet")
         ]
         return _local(tree.tag), listed
 
@@ -305,7 +327,7 @@ def _refuse_many_parts(content: bytes) -> None:
         raise UnreadableWorkbook(_ABNORMAL, f"about {entries} parts, at most {MAX_PARTS}")
 
 
-def _workbook(parts: _Parts) -> tuple[str, list[tuple[str, str, str]]]:
+def _workbook(parts: _Parts) -> tuple[str, list[_Listed]]:
     """Return where the workbook part is, and the sheets that it lists."""
     if "_rels/.rels" in parts:
         for kind, path in parts.relations("_rels/.rels", "").values():

@@ -2,7 +2,8 @@
 
 Everything is decided from the content: the form by its title and its header labels, the period by the texts around
 the table, the unit by its name in the row or in a line such as 填报单位：…. Where the content allows two answers, there
-is a finding and no answer. The rest of the workbook goes on.
+is a finding and no answer. The rest of the workbook goes on. The mark of a template settles what the content leaves
+open; where it says something else than the content, these are two answers too.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from enforcement_reporting.workbook.labels import (
 from enforcement_reporting.workbook.remembered import LONGEST
 from enforcement_reporting.workbook.review_list import LIST_SHEET, explanations_in, is_list
 from enforcement_reporting.workbook.submission import ReadSubmission, ReadWorkbook
-from enforcement_reporting.workbook.table import SILENT, Line, Match, Sheet, Table, Workbook, in_force, outer
+from enforcement_reporting.workbook.table import SILENT, Line, MadeFor, Match, Sheet, Table, Workbook, outer
+from enforcement_reporting.workbook.template_mark import layout_of, mark_in
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
@@ -66,6 +68,7 @@ class Reader:
         )
         self._units_of_measure = units_of_measure
         self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms]
+        self._form_by_id = catalog.form_by_id
         self._labels = frozenset().union(*(finder.labels for finder in self._finders))
         self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
         self._by_title: dict[str, set[int]] = defaultdict(set)
@@ -96,6 +99,7 @@ class Reader:
         self._matches_of_skeleton = lru_cache(256)(self._matched)
         self._recognised = lru_cache(1024)(self._recognise)
         self._units_named = lru_cache(1024)(self._find_units)
+        self._made_for = lru_cache(1024)(self._read_mark)
 
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
@@ -113,6 +117,7 @@ class Reader:
         grids = [grid for grid in opened.grids if not grid.is_empty and grid not in lists] if lists else opened.grids
         sheets = [Sheet(grid, workbook, self._line, self._inner_line) for grid in grids if not grid.is_empty]
         for sheet in sheets:
+            sheet.made_for = self._made_for(sheet.grid.mark) if sheet.grid.mark else None
             workbook.lines += [*sheet.outer_lines, self._said(sheet.name)]
         workbook.dated = [text for line in workbook.lines for text in line.dated]
         for sheet in sheets:
@@ -136,7 +141,7 @@ class Reader:
         breaks = list(table.breaks(self._is_header_of_another))
         ends = [item.row for item in breaks if item.header or item.foreign]
         recognition = self._period(form, table.until(ends[0]) if ends else table, sheet, result)
-        if recognition.period is None:
+        if recognition.period is None or self._differs(table, recognition, result):
             return
         # Texts that the first table carries too are printed again on each page and say nothing new.
         known = set(map(plain, table.texts_above())) if breaks else set()
@@ -173,6 +178,43 @@ class Reader:
         elif unit := self._single_unit(table, sheet, period, result):
             table.read_single_row(unit, period, result)
 
+    def _read_mark(self, text: str) -> MadeFor | None:
+        """Return what a template was made for, where its mark speaks of what the catalog knows."""
+        mark = mark_in(text)
+        form = self._form_by_id.get(mark.form_id) if mark else None
+        if mark is None or form is None:
+            return None
+        period = next((item for item in self._calendar(form).periods() if item.period_id == mark.period_id), None)
+        unit = next((item for item in self._units[form.authority_id].values() if item.unit_id == mark.unit_id), None)
+        if period is None or (unit is None and mark.unit_id):
+            return None
+        return MadeFor(form, period, unit, mark.layout == layout_of(form))
+
+    @staticmethod
+    def _differs(table: Table, recognition: Recognition, result: ReadWorkbook) -> bool:
+        """Return whether a sheet says something else than the mark of its template; add what is to be said of it."""
+        made_for, form, period = table.sheet.made_for, table.match.form, recognition.period
+        if made_for is None or period is None:
+            return False
+        units = table.units_stated()
+        strangers = [unit for unit in units if made_for.unit not in (None, unit)]
+        if made_for.form is form and made_for.period == period and not strangers:
+            if not made_for.is_current:
+                result.file_findings.append(table.header_finding("template_outdated"))
+            return False
+        texts = recognition.evidence.split(" | ")
+        whose = made_for.unit.name if made_for.unit else ""
+        result.file_findings.append(
+            table.finding(
+                "template_differs",
+                cells=_cells_naming(table.grid, [unit.name for unit in strangers]) or _cells_of(table.grid, texts),
+                stated=f"《{form.title}》{period.name}{'、'.join(unit.name for unit in units)}",
+                expected=f"《{made_for.form.title}》{made_for.period.name}{whose}",
+                period_id=period.period_id,
+            )
+        )
+        return True
+
     def _forms_titled(self, text: str) -> set[str]:
         """Return the forms whose title stands in a text, or all where none does."""
         titles = self._titles.findall(plain(text))
@@ -196,6 +238,9 @@ class Reader:
     def _form(self, sheet: Sheet, result: ReadWorkbook) -> Match | None:
         """Return the form that a sheet holds; a finding says why where there is none or more than one."""
         titled = self._titled(sheet)
+        made_for = sheet.made_for
+        if made_for and not titled:
+            titled = frozenset(number for number, item in enumerate(self._finders) if item.form is made_for.form)
         matches = self._matches(sheet, titled)
         if not matches:
             titles = "、".join(f"《{self._finders[number].form.title}》" for number in sorted(titled))
@@ -211,6 +256,8 @@ class Reader:
             matches = [match for match in matches if self._names_units(match, sheet)] or matches
         likeness = {id(match): match.finder.likeness(match.header) for match in matches}
         best = [match for match in matches if likeness[id(match)] == max(likeness.values())]
+        if len(best) > 1 and made_for:
+            best = [match for match in best if match.form is made_for.form] or best
         if len(best) > 1:
             titles = "、".join(f"《{match.form.title}》" for match in best)
             result.file_findings.append(ReadingFinding("ambiguous_form", sheet.name, stated=titles))
@@ -347,6 +394,9 @@ class Reader:
             (*said_in(table.rows_of_header), *workbook.dated),
             file_name,
         )
+        made_for = sheet.made_for
+        if made_for and made_for.form is form and made_for.period in (recognition.candidates or (made_for.period,)):
+            recognition = Recognition((made_for.period,), recognition.evidence)
         period = recognition.period
         if period:
             in_file_name = self._recognised(number, file_name, (recognition.evidence,)).period
@@ -393,6 +443,8 @@ class Reader:
             cells = _cells_naming(sheet.grid, strangers)
             result.file_findings.append(table.finding("unknown_unit", cells=cells, stated=stated))
             return None
+        if not named and sheet.made_for and sheet.made_for.unit:
+            named = [sheet.made_for.unit]
         if not named:
             named, _ = units_named([unit for line in workbook.lines for unit in line.units], units)
             for texts in (sheet.texts_in(outside), workbook.texts, [workbook.file_name]):
@@ -403,7 +455,7 @@ class Reader:
             stated = "、".join(unit.name for unit in named)
             cells = _cells_naming(sheet.grid, [name for unit in named for name in (unit.name, *unit.aliases)])
             result.file_findings.append(table.finding("ambiguous_unit", cells=cells, stated=stated))
-        elif not in_force(named[0], period):
+        elif not named[0].is_in_force(period):
             cells = _cells_naming(sheet.grid, [named[0].name, *named[0].aliases])
             result.file_findings.append(
                 table.finding("unit_not_in_force", cells=cells, stated=named[0].name, expected=period.name)

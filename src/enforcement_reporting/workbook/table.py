@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from operator import getitem, itemgetter
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from enforcement_reporting.workbook.addresses import column_letters
 from enforcement_reporting.workbook.cells import Cell, parse_text, power_of_ten
 from enforcement_reporting.workbook.grid import Grid, as_text
 from enforcement_reporting.workbook.header import Column, Header, HeaderFinder, Place
-from enforcement_reporting.workbook.labels import UnitLine
+from enforcement_reporting.workbook.labels import UnitLine, units_named
 from enforcement_reporting.workbook.measures import (
     BLANK_CELL,
     TYPED,
@@ -37,6 +36,7 @@ TOP_ROWS, END_ROWS = 250, 50
 
 _MOST_COLUMNS = 16_384
 _MOST_PLANS, _ROWS_KEPT = 16, 64
+_NOT_FILLED_IN = frozenset(("blank", "not_applicable"))  # the second is what a template says itself
 # In C, as they are called for every cell.
 _look_up: Callable[[Lookup[Cell, Reading], Cell], Reading] = getitem
 _oddity_of: Callable[[Reading], str] = itemgetter(Reading._fields.index("oddity"))
@@ -64,8 +64,19 @@ SILENT = Line(())
 _ReadLine = Callable[[Grid, int], Line]
 
 
+class MadeFor(NamedTuple):
+    """What the template of a sheet was made for: the unit is None where all are meant."""
+
+    form: Form
+    period: Period
+    unit: Unit | None
+    is_current: bool
+
+
 class Sheet:
     """A sheet with what its rows say, and what is needed of the workbook around it."""
+
+    made_for: MadeFor | None = None
 
     def __init__(self, grid: Grid, workbook: Workbook, read_line: _ReadLine, read_inner_line: _ReadLine) -> None:
         self.grid, self.name, self.workbook = grid, grid.name, workbook
@@ -341,6 +352,13 @@ class Table:
         """Return whether a row names a unit."""
         return any(self._unit_name(row) in self._units for row in self._below)
 
+    def units_stated(self) -> list[Unit]:
+        """Return the units that the table says it is of: those of its rows, or those in a line such as 填报单位：…."""
+        if self.unit_column is None:
+            return units_named(self.sheet.units_in(self.rows_outside()), self._units)[0]
+        names = map(self._unit_name, self._below)
+        return [self._units[name] for name in dict.fromkeys(names) if name in self._units]
+
     def rows_below(self) -> list[int]:
         """Return the rows below the header that are not rows of figures."""
         return [row for row in outer(self._below) if not self._is_figures(row)]
@@ -393,7 +411,7 @@ class Table:
             elif unit is None:
                 stated = "".join(as_text(self._cell(row, self.unit_column.index)).split()) or "（空白）"
                 result.file_findings.append(self.finding("unknown_unit", cells=cells, stated=stated))
-            elif not in_force(unit, period):
+            elif not unit.is_in_force(period):
                 result.file_findings.append(
                     self.finding("unit_not_in_force", cells=cells, stated=unit.name, expected=period.name)
                 )
@@ -435,9 +453,11 @@ class Table:
                 if reading.oddity:
                     oddity = self._oddity(reading.oddity, addresses[place], reading.text, plan.indicators[place])
                     submission.findings.append(oddity)
-        if readings and readings[0].state == "blank" and all(reading.state == "blank" for reading in readings):
-            cells_of_first = f"{grid.name}!{addresses[0]}"
-            submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
+        if readings and readings[0].state in _NOT_FILLED_IN:
+            states = {reading.state for reading in readings}
+            if "blank" in states and states <= _NOT_FILLED_IN:
+                cells_of_first = f"{grid.name}!{addresses[0]}"
+                submission.findings.append(self.finding("blank_submission", cells=cells_of_first, stated=name))
         return submission
 
     def _read(self, cell: Cell, measure: Measure, address: str) -> Reading:
@@ -547,8 +567,3 @@ def _column_number(cell: Cell) -> int:
 def outer(rows: range) -> Sequence[int]:
     """Return the first and the last rows."""
     return rows if len(rows) <= TOP_ROWS + END_ROWS else [*rows[:TOP_ROWS], *rows[-END_ROWS:]]
-
-
-def in_force(unit: Unit, period: Period) -> bool:
-    """Return whether a unit exists in the period."""
-    return (unit.valid_from or date.min) <= period.ends_on and (unit.valid_to or date.max) >= period.starts_on

@@ -1,0 +1,134 @@
+"""Templates: for every unit that owes a form the workbook it fills in, made from the catalog and the expectations.
+
+TemplateError: what was asked for does not exist; the message names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from enforcement_reporting.catalog import Catalog, Form, Unit, load_catalog, resolve
+from enforcement_reporting.findings import Severity
+from enforcement_reporting.periods import Period
+from enforcement_reporting.quality.rules import PartWhole, Rate, declared_suites, load_suites
+from enforcement_reporting.workbook import layout, template
+from enforcement_reporting.workbook.template import Guide, Row, Template
+
+_NOT_IN_FILE_NAMES = re.compile(r'[\\/:*?"<>|\s]+')
+_LONGEST_TITLE = 50
+
+
+class TemplateError(ValueError):
+    """What was asked for does not exist; the message says what was expected."""
+
+
+def write_templates(
+    definitions: Path, folder: Path, form_id: str, period: str, unit: str | None = None, *, consolidated: bool = False
+) -> Iterator[Path]:
+    """Write the templates asked for into ``folder`` one after another and yield their paths; see ``templates``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in templates(definitions, form_id, period, unit, consolidated=consolidated):
+        path = folder / name
+        path.write_bytes(content.content())
+        yield path
+
+
+def templates(
+    definitions: Path, form_id: str, period: str, unit: str | None = None, *, consolidated: bool = False
+) -> Iterator[tuple[str, Template]]:
+    """Yield (file name, template) of a form for a period: of each unit that owes it, or of one.
+
+    ``consolidated`` gives one table of all these units instead, with the total row where the form has one. The period
+    is its id, or words for it such as 2025年9月; the unit its id or one of its names.
+
+    Raises TemplateError.
+    """
+    catalog = load_catalog(definitions)
+    form = catalog.form_by_id.get(form_id)
+    if form is None:
+        raise TemplateError(f"form: expected one of {sorted(catalog.form_by_id)}, found {form_id!r}")
+    wanted = _period(form, period)
+    units = [item for item in catalog.expected_units(form) if item.is_in_force(wanted)]
+    if unit is not None:
+        units = [item for item in units if unit in (item.unit_id, item.name, *item.aliases)]
+        if not units:
+            raise TemplateError(f"unit: {unit!r} does not owe form {form_id} for {wanted.name}")
+    if consolidated and not form.unit_labels:
+        raise TemplateError(f"form {form_id} has no column of units: there is no table of all of them")
+    if consolidated and unit is not None:
+        raise TemplateError("a table of all units is not one unit's: expected either a unit or consolidated")
+    guide = _guide(definitions, catalog, form, for_all=consolidated)
+    for some in [units] if consolidated else [[item] for item in units]:
+        yield _template(catalog, form, wanted, some, guide, consolidated)
+
+
+def _template(
+    catalog: Catalog, form: Form, period: Period, units: list[Unit], guide: Guide, for_all: bool
+) -> tuple[str, Template]:
+    authority = catalog.authority_by_id[form.authority_id]
+    whose = authority.name if for_all else units[0].name
+    due = {kind: form.due_at(kind, period, authority.zone) for kind in dict.fromkeys(unit.kind for unit in units)}
+    instants = [(f"{kind} " if len(set(due.values())) > 1 else "", at) for kind, at in due.items() if at]
+    group = form.total_row.states if form.total_row else None
+    left_out = {unit_id for unit_id, of, _, counted in authority.members_by_group() if of == group and not counted}
+    below = {unit_id for unit_id, of, _, _ in authority.members_by_group() if of == group} - left_out
+    made = Template(
+        form,
+        period,
+        f"{'汇总单位' if for_all else '填报单位'}：{whose}",
+        [Row(unit, unit.unit_id in below) for unit in units],
+        list(dict.fromkeys(instants)),
+        guide,
+        layout.units_of_measure(catalog),
+        for_all,
+    )
+    title = form.title[:_LONGEST_TITLE]
+    return _NOT_IN_FILE_NAMES.sub("", f"{title}_{period.name}_{whose}") + ".xlsx", made
+
+
+def _period(form: Form, asked: str) -> Period:
+    """Return the reported period of an id, or of words that speak of one."""
+    calendar = form.calendar.calendar()
+    found = next((item for item in calendar.periods() if item.period_id == asked), None)
+    found = found or calendar.recognise([asked]).period
+    if found is None or found.reported_as != found.period_id:
+        example = next(item for item in reversed(calendar.periods()) if item.reported_as == item.period_id)
+        raise TemplateError(
+            f"period: {asked!r} is no period that form {form.form_id} is reported for; one is {example.period_id}"
+        )
+    return found
+
+
+def _guide(definitions: Path, catalog: Catalog, form: Form, *, for_all: bool) -> Guide:
+    """Return what the form's rules say of its columns, and those of them that a template enforces."""
+    checks = [check for suite in load_suites(definitions, catalog) if suite.form is form for check in suite.checks]
+    statement: dict[str, str] = {}
+    by_indicator: dict[str, list[str]] = defaultdict(list)
+    for check in checks:
+        statement[check.rule_id] = check.statement
+        if check.rule_id.endswith(("_truncated", "_zero_base")) or (check.rule_kind == "total_row" and not for_all):
+            continue  # a formula does not misprint a rate, and one unit's table has no total row
+        for column in dict.fromkeys(check.columns):
+            if column.form_id == form.form_id and check.statement not in by_indicator[column.indicator_id]:
+                by_indicator[column.indicator_id].append(check.statement)
+    limits, rates = [], {}
+    declared = (rule for _, suite in declared_suites(definitions) if suite.form == form.form_id for rule in suite.rules)
+    for rule in declared:
+        if isinstance(rule, PartWhole) and rule.severity is Severity.ERROR:
+            parts, whole = (_own(form, terms) for terms in (rule.parts, rule.whole))
+            if parts and whole:
+                limits.append(template.PartWhole(parts, whole, statement[f"{form.form_id}.{rule.rule_id}"]))
+        elif isinstance(rule, Rate):
+            over, under = (_own(form, terms) for terms in (rule.numerator, rule.denominator))
+            if over and under:
+                rates[resolve(rule.stated, form.form_id)[1]] = template.Rate(rule.scale, over, under)
+    return Guide(by_indicator, limits, rates)
+
+
+def _own(form: Form, references: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the indicators of a sum where all are the form's own, or else nothing."""
+    resolved = [resolve(reference, form.form_id) for reference in references]
+    return tuple(name for _, name in resolved) if all(home == form.form_id for home, _ in resolved) else ()
