@@ -173,7 +173,11 @@ def extend(
         ).fetchone()
         assert row is not None
         if not row[0]:
-            raise ValueError(f"nobody owes {form_id} of {period_id}" if unit_id is None else f"{unit_id} does not")
+            raise ValueError(
+                f"nobody owes {form_id} of {period_id}"
+                if unit_id is None
+                else f"{unit_id} does not owe {form_id} of {period_id}"
+            )
         if until <= row[1]:
             raise ValueError(f"the deadline is {row[1].isoformat()} already: an extension has to end later")
         connection.execute(
