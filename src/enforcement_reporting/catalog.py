@@ -40,6 +40,7 @@ from pydantic import (
 )
 
 from enforcement_reporting.periods import FIRST_YEAR, LAST_YEAR, Calendar, CalendarKind, ListedPeriod, Period
+from enforcement_reporting.phrases import places_in
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 from enforcement_reporting.workdays import day_of_month_after, is_working_day, nth_working_day_after
 
@@ -459,6 +460,29 @@ class Deadline(Model):
         return datetime.combine(day, time.fromisoformat(self.at), zone)
 
 
+class BulletinPhrase(Model):
+    """How a bulletin says figures, see the module ``phrases``; ``states`` are figures that it says without a number."""
+
+    text: Text
+    states: dict[Id, Exact] = {}
+
+
+def _as_phrase(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Bulletin(Model):
+    """What makes a form of the figures that a bulletin states in its sentences.
+
+    They are statements about ``speaks_of``, or about the units that a phrase names, to be checked against what the
+    units report: a group's figures are held against the sums of its units, and nobody owes the form. Where
+    ``speaks_of`` is a unit that reports, there is nobody else to report them, and they are its figures.
+    """
+
+    speaks_of: Id
+    phrases: tuple[Annotated[BulletinPhrase, BeforeValidator(_as_phrase)], ...] = ()
+
+
 class Form(Model):
     """A form: how it is recognised, which periods it knows, and its indicators.
 
@@ -482,6 +506,7 @@ class Form(Model):
     owed_from: date | None = None
     owed_to: date | None = None
     total_row: TotalRow | None = None
+    bulletin: Bulletin | None = None
     ignored_labels: tuple[Text, ...] = ("序号", "备注")
     not_applicable_marks: tuple[Text, ...] = ("—", "——", "-", "/", "不适用")
     indicators: tuple[Indicator, ...] = Field(min_length=1)
@@ -503,6 +528,7 @@ class Form(Model):
         _refuse_repeats("deadlines.unit_kinds", [kind for item in self.deadlines for kind in item.unit_kinds or ["*"]])
         if self.total_row and not self.unit_labels:
             raise ValueError("total_row needs unit_labels: a sheet of one unit has no total row")
+        self._check_bulletin()
         by_id = {item.indicator_id: item for item in self.indicators}
         _refuse_repeats("counterpart", [item.counterpart for item in self.indicators if item.counterpart])
         for item in self.indicators:
@@ -517,6 +543,25 @@ class Form(Model):
                         f"{item.indicator_id}: counterpart: expected one of the two cumulative and the other single"
                     )
         return self
+
+    def _check_bulletin(self) -> None:
+        """Refuse a bulletin that is a table too, and phrases that cannot be read or speak of nothing of the form."""
+        if self.bulletin is None:
+            return
+        if self.unit_labels or self.deadlines or self.reported_by:
+            raise ValueError(
+                "bulletin: a bulletin is no table and owed by nobody: no unit_labels, deadlines, reported_by"
+            )
+        known = {item.indicator_id for item in self.indicators}
+        for phrase in self.bulletin.phrases:
+            places = places_in(phrase.text)
+            named = [place.indicator_id for place in places if place.indicator_id] + list(phrase.states)
+            if not named:
+                raise ValueError(f"bulletin.phrases: {phrase.text!r}: expected a figure in it, or in states")
+            if unknown := sorted(set(named) - known):
+                raise ValueError(f"bulletin.phrases: {phrase.text!r}: this form has no indicator {unknown[0]!r}")
+            one_each = [place.indicator_id for place in places if place.kind == "figure"] + list(phrase.states)
+            _refuse_repeats(f"bulletin.phrases: {phrase.text!r}: indicator", one_each)
 
     def deadline_of(self, unit_kind: str) -> Deadline | None:
         """Return the deadline of units of a kind."""
@@ -743,8 +788,10 @@ class Catalog(Model):
         return {authority.authority_id: authority for authority in self.authorities}
 
     def expected_units(self, form: Form) -> list[Unit]:
-        """Return the units that owe ``form``."""
+        """Return the units that owe ``form``; a bulletin is owed by nobody but the unit whose own figures it states."""
         units = self.authority_by_id[form.authority_id].reporting_units
+        if form.bulletin:
+            return [unit for unit in units if unit.unit_id == form.bulletin.speaks_of]
         return [unit for unit in units if not form.reported_by or unit.kind in form.reported_by]
 
     def check_reference(self, reference: str, home_form: str) -> tuple[str, str]:
@@ -904,6 +951,9 @@ def _check_references(catalog: Catalog, origin: dict[tuple[str, str], Path]) -> 
         groups = {unit.unit_id for unit in catalog.authority_by_id[form.authority_id].units.tree() if unit.members}
         if form.total_row and form.total_row.states not in groups:
             raise CatalogError(f"{path}: total_row.states: expected one of the groups {sorted(groups)}")
+        known = {unit.unit_id for unit in catalog.authority_by_id[form.authority_id].units.tree()}
+        if form.bulletin and form.bulletin.speaks_of not in known:
+            raise CatalogError(f"{path}: bulletin.speaks_of: expected a unit of the authority, one of {sorted(known)}")
         _check_holders(catalog, form, path)
         _check_deadlines(catalog, form, path)
     for metric in catalog.metrics:

@@ -213,6 +213,24 @@ READING_KINDS: dict[str, ReadingKind] = {
         "“{indicator}”填写的“{stated}”不是整数，计量单位是“{expected}”，请核对。",
         "{cells}: {stated} is no whole number of {expected}",
     ),
+    "stated_differently": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "“{indicator}”前后不一：一处为 {expected}，另一处为 {stated}。",
+        "{cells}: {indicator} is stated as {expected} and as {stated}",
+    ),
+    "enumeration_differs": ReadingKind(
+        Severity.QUESTION,
+        "sheet",
+        "“{indicator}”写为 {stated}，同一句逐个列出的单位相加却是 {expected}：请核对，或说明未列出哪些单位。",
+        "{cells}: {indicator} is {stated}, the units named with it add up to {expected}",
+    ),
+    "statement_not_bound": ReadingKind(
+        Severity.NOTICE,
+        "sheet",
+        "未能对应到指标的数字：{expected}（“{stated}”），请人工核对。",
+        "{cells}: no phrase binds {expected} in {stated!r}",
+    ),
     "blank_submission": ReadingKind(
         Severity.ERROR,
         "submission",

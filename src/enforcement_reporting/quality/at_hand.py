@@ -8,7 +8,7 @@ not, and is named.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,8 @@ from enforcement_reporting.catalog import Catalog, Unit, UnitGroup
 from enforcement_reporting.findings import LEFT_OUT, ReadingFinding, Severity
 from enforcement_reporting.quality.conditions import worked_out
 from enforcement_reporting.quality.rules import Check, Source, Suite, column_name
-from enforcement_reporting.workbook import Observation, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.measures import Reading
 
 _READ = "cells_read"
 _OF_MANY = ("not_falling", "accumulates")
@@ -64,12 +65,27 @@ class NotChecked:
     across_forms: list[str] = field(default_factory=list)
 
 
+# What is known of a form, a unit or group and a period besides what is at hand: figures by indicator, or None.
+Known = Callable[[str, str, str], Mapping[str, Decimal] | None]
+
+
+def nothing_known(_form_id: str, _unit_id: str, _period_id: str) -> None:
+    """Know nothing besides what is at hand."""
+
+
 def check_at_hand(
-    catalog: Catalog, suites: Sequence[Suite], workbooks: Iterable[ReadWorkbook]
+    catalog: Catalog,
+    suites: Sequence[Suite],
+    workbooks: Iterable[ReadWorkbook],
+    *,
+    as_printed: bool = False,
+    known: Known = nothing_known,
 ) -> tuple[list[Submission], NotChecked]:
     """Return the submissions in the workbooks, each with what the rules find, and the rules that were not checked.
 
     Of two submissions for one period the one that comes later counts for other forms, as one received later does.
+    ``as_printed``: other forms and bulletins are held against submissions with errors of their own too. Where not all
+    units that a bulletin speaks of are at hand, ``known`` may know their figures.
     """
     submissions = [Submission(item, workbook) for workbook in workbooks for item in workbook.submissions]
     units: dict[str, Unit | UnitGroup] = {
@@ -90,22 +106,68 @@ def check_at_hand(
                 skipped.across_periods += _rules_of(suite.checks)
             continue
         if suite.reach == "across_forms" and not held:
-            held = {_key(item): item for item in submissions if item.read.row_role == "unit" and not item.has_error}
+            held = {
+                _key(item): item
+                for item in submissions
+                if item.read.row_role == "unit" and (as_printed or not item.has_error)
+            }
         for item in due:
             partners = {source: held.get(_key(item, source.form_id)) for source in suite.partners}
-            if item.read.row_role != "unit":
+            if suite.form.bulletin:
+                rolled_up = {source: _rolled_up(catalog, source, item, held, counted, known) for source in partners}
+                partners = rolled_up
+            elif item.read.row_role != "unit":
                 partners = dict.fromkeys(partners)
             row = _wide_row(suite, item, partners, units[item.read.unit_id])
             if suite.reach == "form" and item.read.row_role == "total":
                 row |= _sums(suite, item, submissions, counted)
             for check in suite.checks:
                 needed = partners.keys() & {column.source for column in check.columns}
-                if item.read.row_role == "unit" and any(partners[source] is None for source in needed):
+                stands_alone = item.read.row_role != "unit" and not suite.form.bulletin
+                if not stands_alone and any(partners[source] is None for source in needed):
                     skipped.across_forms += _rules_of([check])
                 if worked_out(check.condition)(row) is False:
                     item.findings.append(_finding(check, item, partners, row))
     skipped.across_forms = list(dict.fromkeys(skipped.across_forms))
     return submissions, skipped
+
+
+def _rolled_up(
+    catalog: Catalog,
+    source: Source,
+    item: Submission,
+    held: Mapping[tuple[str, str, str], Submission],
+    counted: Container[tuple[str, str]],
+    known: Known,
+) -> Submission | None:
+    """Return what the units report together that a bulletin speaks of, as a submission; None where one is missing."""
+    read, form = item.read, catalog.form_by_id[source.form_id]
+    units = [
+        unit
+        for unit in catalog.expected_units(form)
+        if (read.unit_id, unit.unit_id) in counted and unit.is_in_force(read.period)
+    ]
+    reports = [held.get((source.form_id, unit.unit_id, read.period.period_id)) for unit in units]
+    sums: dict[str, Decimal | None] = {}
+    if units and all(reports):
+        for indicator in form.indicators:
+            key = f"{form.form_id}.{indicator.indicator_id}"
+            owed = [
+                report.by_indicator.get(key)
+                for unit, report in zip(units, reports, strict=True)
+                if report and indicator.applies(unit.kind)
+            ]
+            if all(cell and cell.state != "unreadable" for cell in owed):
+                values = [cell.value for cell in owed if cell and cell.value is not None]
+                sums[key] = sum(values, Decimal(0)) if values else None
+    elif figures := known(source.form_id, read.unit_id, read.period.period_id):
+        sums = dict(figures)
+    else:
+        return None
+    readings = [Reading("blank" if value is None else "value", value, "", None, "") for value in sums.values()]
+    observations = Observations(list(sums), readings, [""] * len(sums))
+    together = ReadSubmission(form.form_id, read.unit_id, read.period, "total", "", observations)
+    return Submission(together, item.workbook)
 
 
 def _key(item: Submission, form_id: str | None = None) -> tuple[str, str, str]:
@@ -189,7 +251,7 @@ def _finding(
     cells = []
     for column in check.columns:
         submission = item if column.source == home else partners.get(column.source)
-        if submission and (said := submission.by_indicator.get(column.key)):
+        if submission and (said := submission.by_indicator.get(column.key)) and said.cell:
             cells.append(f"{submission.read.sheet}!{said.cell}")
     said_of = {name: worked_out(expression) for name, expression in check.values.items()}
     message = re.sub(r"\{(\w+)\}", lambda name: str(said_of[name[1]](row) or ""), check.message)

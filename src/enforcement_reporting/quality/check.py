@@ -88,7 +88,8 @@ def check_submissions(settings: Settings) -> Checked:
             with connection.transaction():
                 sound = [suite for suite in batch if suite.form.form_id not in broken]
                 for suite in sound:
-                    _hold_against_partners_of_its_day(connection, suite)
+                    if not suite.form.bulletin:  # it is no report that stands or falls with those of its day
+                        _hold_against_partners_of_its_day(connection, suite)
                 found += _replace_findings(connection, reach, sound, failures)
         with connection.transaction():
             connection.execute("delete from due where form_id = any(%s)", [list(broken)])
@@ -157,18 +158,21 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
     for suite in suites:
         forms = sorted({partner.form_id for partner in suite.partners if partner.when == "now"})
         if forms:
+            # A bulletin's figures about a group are held against those of its units.
+            of_units = "select c.group_id from catalog.unit_closure c where c.unit_id = d.unit_id"
+            whose = f"s.unit_id in ({of_units})" if suite.form.bulletin else "s.unit_id = d.unit_id"
             connection.execute(
-                """
+                f"""
                 insert into due
                 select s.submission_id, s.unit_id, s.form_id, s.period_id
                 from intake.submissions s
                 where s.form_id = %s
                     and exists (
                         select from due d
-                        where d.unit_id = s.unit_id and d.period_id = s.period_id and d.form_id = any(%s)
+                        where {whose} and d.period_id = s.period_id and d.form_id = any(%s)
                     )
                     and not exists (select from due d where d.submission_id = s.submission_id)
-                """,
+                """.encode(),
                 [suite.form.form_id, forms],
             )
     for earlier in ("previous", "year_ago"):
@@ -261,37 +265,23 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         ]
         outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
         period = _period_of(partner)
-        latest = "" if partner.when.endswith("_first") else "desc"
+        if suite.form.bulletin and partner.when == "now":
+            joins += f"""
+            left join ({_rolled_up(suite, partner)}) {alias}
+                on {alias}.unit_id = own.unit_id and {alias}.period_id = own.period_id
+            """
+            continue
+        wanted = f"""
+            select distinct d.unit_id, p.{period}{as_at("d")}
+            from {listed} d
+            join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
+            where d.form_id = {_literal(home)}
+        """
         joins += f"""
         left join (
             select latest.unit_id, latest.period_id, latest.submission_id, latest.received_at{as_at("latest")},
                 {_CELLS_READ} as cells_read, {values}
-            from (
-                select distinct on (s.unit_id, s.period_id{as_at("wanted")})
-                    s.unit_id, s.period_id, s.submission_id, s.received_at{as_at("wanted")}
-                from (
-                    select distinct d.unit_id, p.{period}{as_at("d")}
-                    from {listed} d
-                    join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
-                    where d.form_id = {_literal(home)}
-                ) wanted
-                join intake.submissions s
-                    on s.form_id = {_literal(partner.form_id)} and s.period_id = wanted.{period}
-                    and s.unit_id = wanted.unit_id
-                where s.row_role = 'unit' {"and s.received_at <= wanted.as_at" if at_instants else ""}
-                    and (s.policy = 'archive' or not exists (
-                        select from quality.findings f
-                        where f.submission_id = s.submission_id and f.severity = 'error'
-                            and f.origin in ('reading', 'form')
-                    ))
-                    and (s.policy = 'archive' or not exists (
-                        select from quality.findings f
-                        where f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
-                            and f.severity = 'error' and f.scope = 'sheet'
-                    ))
-                order by s.unit_id, s.period_id{as_at("wanted")},
-                    s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
-            ) latest
+            from ({_latest_sound(partner, wanted, period, at_instants=at_instants)}) latest
             join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
             where o.indicator_id in ({_literals(column.key for column in columns)})
             group by 1, 2, 3, 4{as_at("latest")}
@@ -352,6 +342,85 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         key = "submission_id, as_at" if at_instants else "submission_id"
         connection.execute(f"alter table {table} add primary key ({key})".encode())
         connection.execute(f"analyze {table} (submission_id, unit_id)".encode())  # what it is joined by
+
+
+def _latest_sound(partner: Source, wanted: str, period: str, *, at_instants: bool = False) -> str:
+    """Return the query of the submission that counts for each unit and period in ``wanted``: the latest without error.
+
+    Under ``at_instants`` the latest of those received by the instant ``as_at`` of what is wanted.
+    """
+    latest = "" if partner.when.endswith("_first") else "desc"
+    as_at = ", wanted.as_at" if at_instants else ""
+    return f"""
+        select distinct on (s.unit_id, s.period_id{as_at})
+            s.unit_id, s.period_id, s.submission_id, s.received_at{as_at}
+        from ({wanted}) wanted
+        join intake.submissions s
+            on s.form_id = {_literal(partner.form_id)} and s.period_id = wanted.{period} and s.unit_id = wanted.unit_id
+        where s.row_role = 'unit' {"and s.received_at <= wanted.as_at" if at_instants else ""}
+            and (s.policy = 'archive' or not exists (
+                select from quality.findings f
+                where f.submission_id = s.submission_id and f.severity = 'error' and f.origin in ('reading', 'form')
+            ))
+            and (s.policy = 'archive' or not exists (
+                select from quality.findings f
+                where f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
+                    and f.severity = 'error' and f.scope = 'sheet'
+            ))
+        order by s.unit_id, s.period_id{as_at}, s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
+    """
+
+
+def _rolled_up(suite: Suite, partner: Source) -> str:
+    """Return the query of what the units report that a bulletin speaks of, one by one or as a group: the sums.
+
+    A figure counts as read where every unit that owes it has reported it; else its rules say nothing.
+    """
+    home = suite.form.form_id
+    keys = [column.key for column in suite.columns if column.source == partner]
+    owed = f"""
+        select distinct c.group_id, d.period_id, u.unit_id, u.unit_kind
+        from due d
+        join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
+        join catalog.unit_closure c on c.group_id = d.unit_id and c.is_counted
+        join catalog.form_units f on f.unit_id = c.unit_id and f.form_id = {_literal(partner.form_id)}
+        join catalog.units u
+            on u.unit_id = c.unit_id and coalesce(u.valid_from <= p.ends_on, true)
+            and coalesce(u.valid_to >= p.starts_on, true)
+        where d.form_id = {_literal(home)}
+    """
+    latest = _latest_sound(partner, f"select distinct unit_id, period_id from ({owed}) each_owed", "period_id")
+    figures, read = [], []
+    for column in (column for column in suite.columns if column.source == partner):
+        key = _literal(column.key)
+        owes = f"""
+            (not exists (select from catalog.indicator_unit_kinds k where k.indicator_id = {key})
+            or exists (
+                select from catalog.indicator_unit_kinds k
+                where k.indicator_id = {key} and k.unit_kind = owed.unit_kind
+            ))
+        """
+        name = _quoted(column_name(column, home))
+        figures.append(f"sum(o.stated_value) filter (where o.indicator_id = {key} and {owes}) as {name}")
+        read.append(f"""
+            case
+                when count(*) filter (where o.indicator_id = {key} and o.cell_state <> 'unreadable' and {owes})
+                    = count(distinct owed.unit_id) filter (where {owes})
+                then {key}
+            end
+        """)
+    return f"""
+        select owed.group_id as unit_id, owed.period_id, null::text as submission_id,
+            max(latest.received_at) as received_at, {", ".join(figures)},
+            array_remove(array[{", ".join(read)}], null) as cells_read
+        from ({owed}) owed
+        left join ({latest}) latest
+            on latest.unit_id = owed.unit_id and latest.period_id = owed.period_id
+        left join intake.observations o
+            on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
+            and o.indicator_id in ({_literals(keys)})
+        group by owed.group_id, owed.period_id
+    """
 
 
 def _hold_against_partners_of_its_day(connection: psycopg.Connection, suite: Suite) -> None:
@@ -452,7 +521,7 @@ def _finding_statement(suite: Suite, check: Check) -> str:
     own_keys = _literals(_keys_of(check, Source(home)))
     sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({own_keys}))"]
     partners = sorted({column.source for column in check.columns} - {Source(home)})
-    if partners and check.severity is Severity.ERROR:
+    if partners and check.severity is Severity.ERROR and not suite.form.bulletin:
         severity = f"""
             case
                 when {_latest_receipt(suite, partners)} > w.received_at

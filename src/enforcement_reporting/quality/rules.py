@@ -92,6 +92,17 @@ class Equal(_Rule):
     right: Reference
 
 
+class StatedFigure(_Rule):
+    """A figure that a bulletin states is what the units report: the sum of ``of``, at the decimals printed.
+
+    One that was cut off instead of rounded is a notice.
+    """
+
+    kind: Literal["stated_figure"]
+    stated: Reference
+    of: Terms
+
+
 class Total(_Rule):
     """The printed total row is the sum of the rows of the units printed with it."""
 
@@ -139,7 +150,17 @@ class StatedChange(_Rule):
 
 
 Rule = Annotated[
-    PartWhole | Sum | AmountCount | Rate | Equal | Total | NotApplicable | NotFalling | Accumulates | StatedChange,
+    PartWhole
+    | Sum
+    | AmountCount
+    | Rate
+    | Equal
+    | StatedFigure
+    | Total
+    | NotApplicable
+    | NotFalling
+    | Accumulates
+    | StatedChange,
     Field(discriminator="kind"),
 ]
 
@@ -247,7 +268,7 @@ class Suite:
     @property
     def stated_rates(self) -> list[Column]:
         """Return the rates whose printed text and decimals the checks need."""
-        kinds = ("rate", "stated_change")
+        kinds = ("rate", "stated_change", "stated_figure")
         return list(dict.fromkeys(check.columns[0] for check in self.checks if check.rule_kind in kinds))
 
     @property
@@ -276,6 +297,8 @@ MESSAGES = {
     "rate_truncated": "{subject}填报 {stated}，是截去尾数所得；四舍五入应为 {expected}。",
     "rate_zero_base": "{subject}填报 {stated}，但{denominator}为 0，无从计算，应填“—”。",
     "equal_across_forms": "{left}（{stated}）与{right}（{expected}）应当一致。",
+    "stated_figure": "{subject}写为 {stated}，按各单位报送的{of}应为 {expected}。",
+    "stated_figure_truncated": "{subject}写为 {stated}，是截去尾数所得；四舍五入应为 {expected}。",
     "total_row": "{total}行的“{subject}”为 {stated}，所列 {count} 个单位相加为 {expected}，相差 {difference}。",
     "not_applicable": "“{subject}”不由{kind}填报，但填了 {stated}。",
     "not_falling": "“{subject}”累计 {stated}，比{previous_period}的 {expected} 还少：请核对，或说明下降的原因。",
@@ -404,6 +427,8 @@ class _Compiler:
                     self._shown(self._column(right)),
                     {"left": self._names([left]), "right": self._names([right])},
                 )
+            case StatedFigure():
+                yield from self._stated_figure(rule)
             case Total():
                 yield from self._total(rule)
             case NotApplicable():
@@ -451,8 +476,8 @@ class _Compiler:
         columns = (subject, *numerator, *denominator)
         names = {
             "subject": self._names([subject]),
-            "numerator": self._names(numerator),
-            "denominator": self._names(denominator),
+            "numerator": self._names(numerator, in_brackets=True),
+            "denominator": self._names(denominator, in_brackets=True),
         }
         rounded = f"coalesce(round({exact}, {decimals})::text || {self._percent_sign(typed)}, '—')"
         unknown = f"{stated} is null or {over} is null or {under} is null"
@@ -465,6 +490,27 @@ class _Compiler:
             expected = "'—'" if suffix == "_zero_base" else rounded
             yield self._check(
                 rule, rule.kind, columns, condition, typed, expected, names, suffix=suffix, severity=severity
+            )
+
+    def _stated_figure(self, rule: StatedFigure) -> Iterator[Check]:
+        if not self.form.bulletin:
+            raise ValueError(f"form {self.form.form_id} is no bulletin")
+        (subject,), of = self._resolve([rule.stated]), self._resolve(rule.of)
+        if subject.form_id != self.form.form_id:
+            raise ValueError(f"stated: expected an indicator of form {self.form.form_id}")
+        stated, exact = self._column(subject), self._sum(of)
+        decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
+        typed = _quote(column_name(subject, self.form.form_id, "__text"))
+        right = f"(round({exact}, {decimals}) = {stated})"
+        cut_off = f"(trunc({exact}, {decimals}) = {stated})"
+        names = {"subject": self._names([subject]), "of": self._names(of)}
+        expected = f"round({exact}, {decimals})::text || {self._percent_sign(typed)}"
+        for suffix, severity, condition in (
+            ("", rule.severity, f"coalesce({right} or {cut_off}, true)"),
+            ("_truncated", Severity.NOTICE, f"not coalesce({cut_off} and not {right}, false)"),
+        ):
+            yield self._check(
+                rule, rule.kind, (subject, *of), condition, typed, expected, names, suffix=suffix, severity=severity
             )
 
     def _total(self, rule: Total) -> Iterator[Check]:
@@ -676,14 +722,18 @@ class _Compiler:
                 conditions.append(f"(opens_window or coalesce({read}, true))")
         return " and ".join(conditions)
 
-    def _names(self, columns: Sequence[Column]) -> str:
-        """Return the captions of columns as an SQL literal; columns of another form carry its title."""
+    def _names(self, columns: Sequence[Column], *, in_brackets: bool = False) -> str:
+        """Return the captions of columns as an SQL literal; columns of another form carry its title.
+
+        With ``in_brackets`` several of them stand in brackets, as the terms of a fraction.
+        """
         captions = []
         for column in columns:
             form = self.catalog.form_by_id[column.form_id]
             caption = next(item.caption for item in form.indicators if item.indicator_id == column.indicator_id)
             captions.append(caption if form is self.form else f"《{form.title}》{caption}")
-        return _literal("＋".join(captions))
+        added = "＋".join(captions)
+        return _literal(f"（{added}）" if in_brackets and len(captions) > 1 else added)
 
     @staticmethod
     def _percent_sign(typed: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from enforcement_reporting.workbook.grid import Grid, UnreadableWorkbook, read_grids
 from enforcement_reporting.workbook.recognise import Reader
 from enforcement_reporting.workbook.review_list import Explanation
-from enforcement_reporting.workbook.submission import Observation, Observations, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.submission import Observation, Observations, ReadSubmission, ReadWorkbook, Unbound
 
 if TYPE_CHECKING:
     from enforcement_reporting.workbook.returned import Remark, figures_alone, mark, only_own_rows
@@ -24,6 +24,7 @@ __all__ = [
     "ReadWorkbook",
     "Reader",
     "Remark",
+    "Unbound",
     "UnreadableWorkbook",
     "figures_alone",
     "mark",

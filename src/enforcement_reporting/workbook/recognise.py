@@ -18,6 +18,7 @@ from enforcement_reporting.catalog import Catalog, Form, Unit
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recognition, speaks_of_time, words_of_time
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
+from enforcement_reporting.workbook.bulletin import Bulletins
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text, open_workbook
 from enforcement_reporting.workbook.header import SEARCH_ROWS, HeaderFinder, Place
@@ -67,7 +68,8 @@ class Reader:
             {item.unit_of_measure for form in catalog.forms for item in form.indicators} | set(MONEY)
         )
         self._units_of_measure = units_of_measure
-        self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms]
+        self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms if not form.bulletin]
+        self._bulletins = Bulletins(catalog)
         self._form_by_id = catalog.form_by_id
         self._labels = frozenset().union(*(finder.labels for finder in self._finders))
         self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
@@ -121,15 +123,17 @@ class Reader:
             workbook.lines += [*sheet.outer_lines, self._said(sheet.name)]
         workbook.dated = [text for line in workbook.lines for text in line.dated]
         for sheet in sheets:
-            self._read_sheet(sheet, result)
+            is_bulletin = self._bulletins.read(sheet.grid, file_name, workbook.dated, result)
+            self._read_sheet(sheet, result, silently=is_bulletin)
         result.submissions = _once_each(result.submissions)
         if result.explanations and not result.submissions:
             first = result.explanations[0]
             result.file_findings.append(ReadingFinding("explanations_alone", LIST_SHEET, cells=first.cell))
         return result
 
-    def _read_sheet(self, sheet: Sheet, result: ReadWorkbook) -> None:
-        match = self._form(sheet, result)
+    def _read_sheet(self, sheet: Sheet, result: ReadWorkbook, *, silently: bool) -> None:
+        """Read the tables on a sheet; ``silently``: that it has none is nothing to be said."""
+        match = self._form(sheet, ReadWorkbook() if silently else result)
         if match is None:
             return
         form = match.form

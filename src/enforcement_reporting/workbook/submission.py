@@ -60,7 +60,11 @@ class Observations(Sequence[Observation]):
 
 @dataclass
 class ReadSubmission:
-    """One unit's figures on one form for one period; ``row_role`` is 'total' for a printed total row."""
+    """One unit's figures on one form for one period.
+
+    ``row_role`` is 'total' for a printed total row, and for what a bulletin states about units that report. ``said``
+    are the sentences, by indicator, in which a bulletin states the figures.
+    """
 
     form_id: str
     unit_id: str
@@ -69,6 +73,16 @@ class ReadSubmission:
     sheet: str
     observations: Observations
     findings: list[ReadingFinding] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
+
+
+class Unbound(NamedTuple):
+    """Figures in a bulletin that nothing declared speaks of: their sentence and where it stands."""
+
+    sheet: str
+    cell: str
+    sentence: str
+    figures: tuple[str, ...]
 
 
 @dataclass
@@ -79,3 +93,4 @@ class ReadWorkbook:
     file_findings: list[ReadingFinding] = field(default_factory=list)
     sheet_findings: dict[tuple[str, str], list[ReadingFinding]] = field(default_factory=lambda: defaultdict(list))
     explanations: list[Explanation] = field(default_factory=list)
+    unbound: list[Unbound] = field(default_factory=list)
