@@ -1,6 +1,7 @@
-"""Checking workbooks before they are sent: what reading and the rules find in them, told to whoever filled them in.
+"""Checking workbooks before they are sent, and bulletins before they are printed: what reading and the rules find.
 
-Nothing is recorded anywhere, and no warehouse is asked: see ``quality.at_hand`` for what is checked all the same.
+Nothing is recorded anywhere, and no warehouse is asked but for what the units report that a bulletin speaks of: see
+``quality.at_hand`` for what is checked.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from pathlib import Path
 
 from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.findings import ReadingFinding, Severity
-from enforcement_reporting.quality.at_hand import NotChecked, RuleFinding, Submission, check_at_hand
+from enforcement_reporting.quality.at_hand import (
+    Known,
+    NotChecked,
+    RuleFinding,
+    Submission,
+    check_at_hand,
+    nothing_known,
+)
 from enforcement_reporting.quality.rules import load_suites
-from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook
+from enforcement_reporting.workbook import Reader, ReadWorkbook, Unbound, UnreadableWorkbook
 
 _SIGNS = {Severity.ERROR: "✗ 错误", Severity.QUESTION: "？ 核实", Severity.NOTICE: "· 提示"}
 _CLEAN, _FINDINGS, _UNREADABLE = 0, 1, 2
@@ -35,6 +43,7 @@ class Finding:
     stated: str | None
     expected: str | None
     message: str
+    sentences: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,6 +54,7 @@ class CheckedFile:
     submissions: Sequence[Submission]
     findings: Sequence[Finding]
     reason: str = ""
+    unbound: Sequence[Unbound] = ()
 
 
 @dataclass
@@ -80,6 +90,11 @@ class Checked:
                 counts[finding.severity] += 1
                 where = " ".join(filter(None, (names.get(finding.unit or ""), finding.cells)))
                 yield f"  {_SIGNS[finding.severity]} {where}{' ' if where else ''}{finding.message}"
+                yield from (f"      原句：{sentence}" for sentence in finding.sentences)
+            if file.unbound:
+                yield f"  未能对应到指标的数字，请人工核对（{len(file.unbound)} 句）："
+                for item in file.unbound:
+                    yield f"    {item.sheet}!{item.cell} {'、'.join(item.figures)}：{item.sentence}"
         unreadable = sum(bool(file.reason) for file in self.files)
         said = f"，无法采集 {unreadable} 个" if unreadable else ""
         yield (
@@ -104,7 +119,9 @@ class Checked:
         for item in submissions:
             read = item.read
             title = self.catalog.form_by_id[read.form_id].title
-            whose = names[read.unit_id] + ("（合计行）" if read.row_role == "total" else "")
+            whose = names[read.unit_id] + ("（合计行）" if read.row_role == "total" and not read.said else "")
+            if read.said:
+                whose += f"（{len(read.said)} 个数字）"
             units.setdefault((title, read.period.name), []).append(whose)
         for (title, period), whose_all in units.items():
             yield f"  《{title}》 {period}：{'、'.join(whose_all)}"
@@ -117,18 +134,25 @@ class Checked:
         yield from file.findings
 
 
-def check_files(definitions: Path, paths: Sequence[str]) -> Checked:
-    """Return what was found in files of this machine. Raises CatalogError where the definitions are not sound."""
+def check_files(
+    definitions: Path, paths: Sequence[str], *, as_printed: bool = False, known: Known = nothing_known
+) -> Checked:
+    """Return what was found in files of this machine. Raises CatalogError where the definitions are not sound.
+
+    For bulletins everything is taken ``as_printed``, errors and all, and what they say of units whose reports are not
+    in the files is held against what is ``known`` of them.
+    """
     catalog = load_catalog(definitions)
     suites = load_suites(definitions, catalog)
     reader = Reader(catalog)
     read = [_read(reader, Path(path)) for path in paths]
-    submissions, skipped = check_at_hand(catalog, suites, (workbook for workbook, _ in read))
+    workbooks = [workbook for workbook, _ in read]
+    submissions, skipped = check_at_hand(catalog, suites, workbooks, as_printed=as_printed, known=known)
     files = []
     for path, (workbook, reason) in zip(paths, read, strict=True):
         own = [item for item in submissions if item.workbook is workbook]
         name = Path(path).name
-        files.append(CheckedFile(name, own, list(_findings(name, workbook, own)), reason))
+        files.append(CheckedFile(name, own, list(_findings(name, workbook, own)), reason, workbook.unbound))
     return Checked(catalog, files, skipped)
 
 
@@ -158,6 +182,8 @@ def _findings(name: str, workbook: ReadWorkbook, submissions: Iterable[Submissio
         yield said(finding, None, finding.form_id, finding.period_id)
     for (_, form_id), findings in workbook.sheet_findings.items():
         for finding in findings:
+            if finding.kind == "statement_not_bound":
+                continue  # these are listed by themselves, see CheckedFile
             yield said(finding, None, form_id, finding.period_id)
     for item in submissions:
         place = (item.read.unit_id, item.read.form_id, item.read.period.period_id)
@@ -170,5 +196,5 @@ def _findings(name: str, workbook: ReadWorkbook, submissions: Iterable[Submissio
 def _of_rule(name: str, place: tuple[str, str, str], broken: RuleFinding) -> Finding:
     return Finding(
         *(name, *place, broken.rule_id, broken.severity),
-        *(broken.cells, broken.stated, broken.expected, broken.message),
+        *(broken.cells, broken.stated, broken.expected, broken.message, broken.sentences),
     )

@@ -89,6 +89,39 @@ def check(settings: Settings, files: tuple[str, ...], as_json: bool) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--alone", is_flag=True, help="Hold them against nothing but one another: no warehouse is asked.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list of objects.")
+@click.pass_obj
+def proofread(settings: Settings, files: tuple[str, ...], alone: bool, as_json: bool) -> None:
+    """Say what contradicts what in the bulletins in FILES, with the sentence and the recomputation.
+
+    Their figures are held against one another, against the tables in FILES and, where these do not hold them, against
+    the marts. What no declared phrase binds is listed. Exit status as of check.
+    """
+    from enforcement_reporting import checking
+    from enforcement_reporting.catalog import CatalogError
+
+    try:
+        checked = checking.check_files(settings.definitions, files, as_printed=True)
+    except CatalogError as error:
+        raise CannotBeDone(str(error)) from None
+    if checked.skipped.across_forms and not alone:
+        try:
+            with _warehouse(settings) as warehouse:
+                from enforcement_reporting import marts
+
+                with marts.reported_figures(warehouse) as known:
+                    checked = checking.check_files(settings.definitions, files, as_printed=True, known=known)
+        except CannotBeDone as error:
+            click.echo(f"not held against the marts: {error.format_message()}", err=True)
+    click.echo(checked.as_json() if as_json else "\n".join(checked.lines()))
+    if as_json and (unchecked := checked.not_checked()):
+        click.echo(unchecked, err=True)
+    sys.exit(checked.exit_status)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--policy",
     type=click.Choice(["collect", "archive"]),
@@ -517,6 +550,8 @@ def _warehouse(settings: Settings) -> Iterator[Settings]:
         if isinstance(error.orig, psycopg.errors.UndefinedTable):
             raise CannotBeDone("the marts have not been built yet: take something in first") from None
         raise
+    except psycopg.errors.UndefinedTable:
+        raise CannotBeDone("the marts have not been built yet: take something in first") from None
     except (sa.exc.ArgumentError, sa.exc.OperationalError, psycopg.OperationalError) as error:
         raise CannotBeDone(f"the warehouse cannot be reached: {' '.join(str(error).split())}") from None
 

@@ -228,8 +228,8 @@ READING_KINDS: dict[str, ReadingKind] = {
     "statement_not_bound": ReadingKind(
         Severity.NOTICE,
         "sheet",
-        "未能对应到指标的数字：{expected}（“{stated}”），请人工核对。",
-        "{cells}: no phrase binds {expected} in {stated!r}",
+        "未能对应到指标：“{stated}”，请人工核对。",
+        "{cells}: no phrase binds the figures {expected} in {stated!r}",
     ),
     "blank_submission": ReadingKind(
         Severity.ERROR,

@@ -11,8 +11,9 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -131,6 +132,28 @@ def export(
             case "json":
                 return _write_json(connection, rows, out)
         raise ValueError(f"no format {file_format!r}; there are csv and json")
+
+
+@contextmanager
+def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], dict[str, Decimal | None] | None]]:
+    """Yield what tells the figures of a form that a unit or a group reported for a period, by indicator.
+
+    It answers None where nothing was reported, and leaves out what is incomplete.
+    """
+    query = """
+        select indicator_id, value from marts.fct_indicator_totals
+        where form_id = %(form)s and unit_id = %(unit)s and period_id = %(period)s and is_complete
+        union all
+        select indicator_id, stated_value from marts.fct_indicator_values
+        where form_id = %(form)s and unit_id = %(unit)s and period_id = %(period)s
+    """
+    with _connect(settings) as connection:
+
+        def figures(form_id: str, unit_id: str, period_id: str) -> dict[str, Decimal | None] | None:
+            asked = {"form": form_id, "unit": unit_id, "period": period_id}
+            return dict(connection.execute(query, asked).fetchall()) or None
+
+        yield figures
 
 
 def import_dbt() -> None:

@@ -21,12 +21,14 @@ from enforcement_reporting.workbook import Observation, Observations, ReadSubmis
 from enforcement_reporting.workbook.measures import Reading
 
 _READ = "cells_read"
-_OF_MANY = ("not_falling", "accumulates")
 
 
 @dataclass(frozen=True)
 class RuleFinding:
-    """A rule that a submission breaks, in the words the warehouse has for it."""
+    """A rule that a submission breaks, in the words the warehouse has for it.
+
+    ``sentences`` are those of a bulletin in which the figures stand.
+    """
 
     rule_id: str
     severity: Severity
@@ -34,6 +36,7 @@ class RuleFinding:
     stated: str | None
     expected: str | None
     message: str
+    sentences: tuple[str, ...] = ()
 
 
 @dataclass
@@ -66,7 +69,7 @@ class NotChecked:
 
 
 # What is known of a form, a unit or group and a period besides what is at hand: figures by indicator, or None.
-Known = Callable[[str, str, str], Mapping[str, Decimal] | None]
+Known = Callable[[str, str, str], Mapping[str, Decimal | None] | None]
 
 
 def nothing_known(_form_id: str, _unit_id: str, _period_id: str) -> None:
@@ -140,7 +143,10 @@ def _rolled_up(
     counted: Container[tuple[str, str]],
     known: Known,
 ) -> Submission | None:
-    """Return what the units report together that a bulletin speaks of, as a submission; None where one is missing."""
+    """Return what the units report together that a bulletin speaks of, as a submission; None where none has.
+
+    A figure that not all of them report that owe it is not in it.
+    """
     read, form = item.read, catalog.form_by_id[source.form_id]
     units = [
         unit
@@ -149,13 +155,13 @@ def _rolled_up(
     ]
     reports = [held.get((source.form_id, unit.unit_id, read.period.period_id)) for unit in units]
     sums: dict[str, Decimal | None] = {}
-    if units and all(reports):
+    if any(reports):
         for indicator in form.indicators:
             key = f"{form.form_id}.{indicator.indicator_id}"
             owed = [
-                report.by_indicator.get(key)
+                report.by_indicator.get(key) if report else None
                 for unit, report in zip(units, reports, strict=True)
-                if report and indicator.applies(unit.kind)
+                if indicator.applies(unit.kind)
             ]
             if all(cell and cell.state != "unreadable" for cell in owed):
                 values = [cell.value for cell in owed if cell and cell.value is not None]
@@ -175,13 +181,8 @@ def _key(item: Submission, form_id: str | None = None) -> tuple[str, str, str]:
 
 
 def _rules_of(checks: Iterable[Check]) -> list[str]:
-    """Return the rules that checks were compiled from: one about many cumulative figures is one."""
-    return list(
-        dict.fromkeys(
-            check.rule_id.removesuffix(f"_{check.columns[0].indicator_id}" if check.rule_kind in _OF_MANY else "")
-            for check in checks
-        )
-    )
+    """Return the rules that checks were compiled from."""
+    return list(dict.fromkeys(check.declared for check in checks))
 
 
 def _wide_row(
@@ -256,4 +257,6 @@ def _finding(
     said_of = {name: worked_out(expression) for name, expression in check.values.items()}
     message = re.sub(r"\{(\w+)\}", lambda name: str(said_of[name[1]](row) or ""), check.message)
     stated, expected = worked_out(check.stated)(row), worked_out(check.expected)(row)
-    return RuleFinding(check.rule_id, check.severity, "、".join(cells), stated, expected, message)
+    sentences = [sentence for column in check.columns if (sentence := item.read.said.get(column.key))]
+    where = "、".join(dict.fromkeys(cells))
+    return RuleFinding(check.rule_id, check.severity, where, stated, expected, message, tuple(dict.fromkeys(sentences)))

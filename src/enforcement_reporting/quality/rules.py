@@ -213,9 +213,11 @@ class Column:
 class Check:
     """One condition of a rule. ``condition``, ``stated`` and ``expected`` are SQL over the wide row.
 
-    ``message`` is a template for people; ``{…}`` in it names a key of ``values``, which are SQL as well.
+    ``declared`` is the rule it was compiled from, ``rule_id`` its own. ``message`` is a template for people; ``{…}`` in
+    it names a key of ``values``, which are SQL as well.
     """
 
+    declared: str
     rule_id: str
     rule_kind: str
     severity: Severity
@@ -677,6 +679,7 @@ class _Compiler:
             if name not in known:
                 raise ValueError(f"message: {{{name}}} is not known here; known: {sorted(known)}")
         return Check(
+            declared=f"{self.form.form_id}.{rule.rule_id}",
             rule_id=f"{self.form.form_id}.{rule_id or rule.rule_id}{suffix}",
             rule_kind=kind,
             severity=severity or rule.severity,

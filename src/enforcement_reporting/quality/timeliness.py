@@ -150,6 +150,7 @@ def check_obligations(settings: Settings, as_at: datetime) -> CheckedObligations
 def _check(rule: TimelinessRule, authority_id: str, path: Path) -> Check:
     condition, message = _KINDS[rule.kind]
     return Check(
+        declared=f"{authority_id}.{rule.rule_id}",
         rule_id=f"{authority_id}.{rule.rule_id}",
         rule_kind=rule.kind,
         severity=rule.severity,

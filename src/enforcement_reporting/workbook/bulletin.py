@@ -208,9 +208,10 @@ class BulletinReader:
             item = self._by_name.get(plain(said["indicator"]))
             unit = self._units.get(plain(said.get("scope", "")))
             own = self.calendar.recognise([said.get("period", "")], title).period if said.get("period") else period
-            sentence = said.get("sentence") or f"{said['indicator']} {said['figure']}"
+            sentence = said.get("sentence", "")
             if item is None or own is None or (unit is None and said.get("scope")):
-                result.unbound.append(Unbound(grid.name, cell, sentence, (said["figure"],)))
+                words = sentence or " ".join(filter(None, said.values()))
+                result.unbound.append(Unbound(grid.name, cell, words, tuple(filter(None, [said["figure"]]))))
                 continue
             unit_id = unit.unit_id if unit else self._speaks_of
             yield self._statement(item.indicator_id, unit_id, said["figure"], own, _Line(sentence, cell))
@@ -297,8 +298,10 @@ class Bulletins:
 
 
 def _may_be_bulletin(grid: Grid) -> bool:
+    """Return whether a sheet has a row that is a sentence, or the header of a list; most have not."""
     return any(
-        (len(texts) == 1 and len(texts[0]) > _PROSE) or ("指标" in texts and "数值" in texts) for texts in grid.texts
+        (len(texts) == 1 and ("，" in texts[0] or "。" in texts[0])) or ("指标" in texts and "数值" in texts)
+        for texts in grid.texts
     )
 
 

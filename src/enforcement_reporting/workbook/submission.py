@@ -63,7 +63,7 @@ class ReadSubmission:
     """One unit's figures on one form for one period.
 
     ``row_role`` is 'total' for a printed total row, and for what a bulletin states about units that report. ``said``
-    are the sentences, by indicator, in which a bulletin states the figures.
+    are the sentences, by indicator, in which a bulletin states the figures, empty where it does so in a list.
     """
 
     form_id: str
