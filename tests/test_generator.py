@@ -34,7 +34,7 @@ from enforcement_reporting.workbook import Reader
 
 CATALOG = load_catalog(PROJECT_ROOT)
 READER = Reader(CATALOG)
-AUTHORITIES = sorted(CATALOG.authority_by_id)
+AUTHORITIES = sorted({form.authority_id for form in CATALOG.tables})
 PERIODS = 3
 
 # A scheme of one of the authorities was counted from April on: its form has no earlier period.
@@ -68,7 +68,7 @@ def stated(workbooks: list[Workbook]) -> dict[Key, dict[str, Decimal | None]]:
 @pytest.mark.parametrize("authority", AUTHORITIES)
 def test_generated_workbooks_are_read_without_a_finding_and_every_value_comes_back(authority, layout):
     workbooks = generated(authority, layout=layout)
-    forms = {form.form_id for form in CATALOG.forms if form.authority_id == authority}
+    forms = {form.form_id for form in CATALOG.tables if form.authority_id == authority}
     assert {item.form.form_id for item in submissions(workbooks)} == forms
 
     read: dict[Key, dict[str, Decimal | None]] = {}
@@ -142,7 +142,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others():
 def test_what_a_unit_states_does_not_depend_on_how_much_is_asked_for(authority):
     everything = stated(generated(authority, periods=4, starting=date(2025, 3, 1)))
     unit_id = CATALOG.authority_by_id[authority].reporting_units[1].unit_id
-    form_id = next(form.form_id for form in CATALOG.forms if form.authority_id == authority)
+    form_id = next(form.form_id for form in CATALOG.tables if form.authority_id == authority)
     a_little = stated(
         generated(authority, periods=1, starting=date(2025, 6, 1), units=[unit_id], forms=[form_id], seed=7)
     )

@@ -29,14 +29,14 @@ TABLES = PROJECT_ROOT / "examples" / "tables"
 def published(
     server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[psycopg.Connection]:
-    """A warehouse that has taken in the four published workbooks and built its marts."""
+    """A warehouse that has taken in the nine published workbooks and built its marts."""
     folder = tmp_path_factory.mktemp("published")
     settings = settings_for(folder, url=new_database(server, template))
     build_all = runpy.run_path(str(PROJECT_ROOT / "examples" / "build_workbooks.py"))["build_all"]
     intake.prepare(settings)
     files = [str(path) for path in build_all(folder / "workbooks")]
     results = intake.ingest_files(settings, files, "archive", datetime(2026, 1, 1, tzinfo=UTC))
-    assert [file.outcome for file in results] == ["taken_in"] * 4
+    assert [file.outcome for file in results] == ["taken_in"] * 9
     check_submissions(settings)
     marts.build(settings)
     with connect(settings) as connection:
@@ -182,7 +182,7 @@ def test_the_counties_are_rolled_up_without_the_prefecture(published: psycopg.Co
 def test_sums_that_do_not_add_up_within_and_across_tables_are_findings(published: psycopg.Connection) -> None:
     found = published.execute(
         "select severity, form_id, unit_name, rule_kind, stated, expected from marts.fct_findings"
-        " where authority_id = 'kezhou' and rule_kind <> 'rate'"
+        " where authority_id = 'kezhou' and rule_kind <> 'rate' and form_id <> 'kezhou_bulletin'"
     ).fetchall()
     assert sorted(found) == [
         ("error", "kezhou_exam_posts", "州本级", "sum", "112", "79"),
@@ -231,7 +231,7 @@ def test_exactly_the_columns_whose_total_is_not_the_sum_are_findings(published: 
 def test_exactly_the_rows_that_contradict_themselves_are_findings(published: psycopg.Connection) -> None:
     found = published.execute(
         "select severity, unit_name, rule_id from marts.fct_findings"
-        " where authority_id = 'licheng' and rule_kind <> 'total_row'"
+        " where form_id = 'licheng_dispatch' and rule_kind <> 'total_row'"
     ).fetchall()
     assert sorted(found) == [
         ("error", "区文旅局", "licheng_dispatch.supervised_within_dept_found"),
@@ -243,7 +243,9 @@ def test_the_printed_total_row_is_a_statement_beside_the_sum_and_never_a_unit(pu
     assert published.execute(
         "select count(*) from marts.fct_indicator_values where unit_id = 'licheng_all'"
     ).fetchone() == (0,)
-    assert published.execute("select count(*) from marts.fct_stated_totals").fetchone() == (28,)
+    assert published.execute(
+        "select count(*) from marts.fct_stated_totals where form_id = 'licheng_dispatch'"
+    ).fetchone() == (28,)
 
 
 # --- source 001: blanks, zeros, money -------------------------------------------------------------------------------
@@ -270,3 +272,67 @@ def test_yuan_and_ten_thousand_yuan_agree(published: psycopg.Connection) -> None
         " where metric_id like 'alar%%' and unit_name = '第一师阿拉尔市应急管理局'"
     ).fetchone()
     assert row == (Decimal("173.7821088"), Decimal("1737821.088"), "元")
+
+
+# --- what the texts state -------------------------------------------------------------------------------------------
+
+STATEMENTS = PROJECT_ROOT / "examples" / "statements"
+
+
+def test_every_stated_figure_is_in_the_warehouse_or_said_not_to_be_bound(published: psycopg.Connection) -> None:
+    bound = {
+        (form_id, cell)
+        for form_id, cell in published.execute(
+            "select s.form_id, o.cell from intake.observations o join intake.submissions s using (submission_id)"
+            " where s.form_id like '%%_bulletin'"
+        )
+    }
+    listed = {
+        (form_id, cells.partition("!")[2])
+        for form_id, cells in published.execute(
+            "select form_id, cells from marts.fct_findings where rule_kind = 'statement_not_bound'"
+        )
+    }
+    stated: dict[tuple[str, str], dict[str, str]] = {}
+    for path in STATEMENTS.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            first = 5 if path.stem in ("alar", "licheng") else 4  # below the title and the header
+            again: set[tuple[str, ...]] = set()
+            for row, line in enumerate(csv.DictReader(file), start=first):
+                said = (line["指标"], line["范围"], line["期"], line["数值"])
+                if line["数值"] and said not in again:  # what is said once more says nothing new
+                    stated[f"{path.stem}_bulletin", f"F{row}"] = line
+                    again.add(said)
+    assert bound | listed == stated.keys()
+    assert {stated[key]["指标"] for key in listed} == {""}
+    assert len(bound) == 191
+
+
+def test_exactly_the_statements_that_contradict_a_table_or_one_another_are_findings(
+    published: psycopg.Connection,
+) -> None:
+    found = published.execute(
+        "select severity, unit_name, rule_id, stated, expected from marts.fct_findings"
+        " where form_id like '%%_bulletin' and rule_kind <> 'statement_not_bound'"
+    ).fetchall()
+    assert sorted(found) == [
+        ("error", "全州", "kezhou_bulletin.one_fixed_rate", "69.1", "67.56"),
+        ("error", "全州", "kezhou_bulletin.one_penalty_rate", "15.5", "11.5"),
+        ("error", "全州", "kezhou_bulletin.penalties", "54次", "40"),
+        ("error", "全州", "kezhou_bulletin.table_fixed_rate", "67.56%", "70.65%"),
+        ("error", "全州", "kezhou_bulletin.typical_cases_qualified_rate", "62.5%", "100.0%"),
+        ("error", "全州", "kezhou_bulletin.typical_cases_reported_rate", "40%", "38%"),
+        ("error", "全州应急管理部门", "chuxiong_bulletin.fixed_rate", "96.3%", "97.4%"),
+        ("error", "区应急局", "licheng_bulletin.supervised", "10条", "15"),
+        ("error", "第一师阿拉尔市应急管理局", "alar_bulletin.one_count_of_units", "270", "280"),
+        ("error", "荔城区", "licheng_bulletin.industries", "155", "154"),
+        ("question", "全州", "kezhou_bulletin.hazards_fixed", "914项", "963"),
+    ]
+
+
+def test_a_report_without_a_table_has_its_row_in_the_marts(published: psycopg.Connection) -> None:
+    row = published.execute(
+        "select numerator, denominator, round(value, 1) from marts.fct_metric_values"
+        " where metric_id = 'chuxiong_hazards_fixed_rate' and unit_id = 'chuxiong_all'"
+    ).fetchone()
+    assert row == (6396, 6568, Decimal("97.4"))

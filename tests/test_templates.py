@@ -35,7 +35,7 @@ from enforcement_reporting.workbook.package import open_package
 
 CATALOG = load_catalog(PROJECT_ROOT)
 READER = Reader(CATALOG)
-FORMS = sorted(CATALOG.form_by_id)
+FORMS = sorted(form.form_id for form in CATALOG.tables)
 WITH_UNIT_ROWS = [form_id for form_id in FORMS if CATALOG.form_by_id[form_id].unit_labels]
 STARTS = {"kezhou": date(2025, 7, 1)}
 NOTES = "填表说明"

@@ -777,6 +777,11 @@ class Catalog(Model):
             if policy.missing_reports_a_year is not None
         }
 
+    @property
+    def tables(self) -> list[Form]:
+        """Return the forms that units fill in: all but bulletins."""
+        return [form for form in self.forms if not form.bulletin]
+
     @cached_property
     def form_by_id(self) -> dict[str, Form]:
         """Return the forms by id."""

@@ -88,7 +88,8 @@ class Checked:
                 yield f"  ✗ 无法采集：{file.reason}"
             for finding in file.findings:
                 counts[finding.severity] += 1
-                where = " ".join(filter(None, (names.get(finding.unit or ""), finding.cells)))
+                cells = "、".join(dict.fromkeys(finding.cells.split("、"))) if finding.sentences else finding.cells
+                where = " ".join(filter(None, (names.get(finding.unit or ""), cells)))
                 yield f"  {_SIGNS[finding.severity]} {where}{' ' if where else ''}{finding.message}"
                 yield from (f"      原句：{sentence}" for sentence in finding.sentences)
             if file.unbound:

@@ -398,12 +398,13 @@ class _Generator:
     """One authority's figures, period by period."""
 
     def __init__(self, catalog: Catalog, rules: Mapping[str, tuple[Rule, ...]], authority: str, seed: int) -> None:
-        if authority not in catalog.authority_by_id:
-            raise GenerationError(f"authority: expected one of {sorted(catalog.authority_by_id)}, found {authority!r}")
+        known = sorted({form.authority_id for form in catalog.tables})
+        if authority not in known:
+            raise GenerationError(f"authority: expected one of {known}, found {authority!r}")
         self.catalog, self.rules, self.seed = catalog, rules, seed
         self.authority = catalog.authority_by_id[authority]
         self.units_of_measure = layout.units_of_measure(catalog)
-        self.forms = [form for form in catalog.forms if form.authority_id == authority]
+        self.forms = [form for form in catalog.tables if form.authority_id == authority]
         self._expected = {form.form_id: {unit.unit_id for unit in catalog.expected_units(form)} for form in self.forms}
         self._plans: dict[tuple[tuple[str, ...], str], _Plan] = {}
         counted = {

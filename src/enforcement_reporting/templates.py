@@ -47,9 +47,10 @@ def templates(
     Raises TemplateError.
     """
     catalog = load_catalog(definitions)
-    form = catalog.form_by_id.get(form_id)
+    known = {form.form_id: form for form in catalog.tables}
+    form = known.get(form_id)
     if form is None:
-        raise TemplateError(f"form: expected one of {sorted(catalog.form_by_id)}, found {form_id!r}")
+        raise TemplateError(f"form: expected one of {sorted(known)}, found {form_id!r}")
     wanted = _period(form, period)
     units = [item for item in catalog.expected_units(form) if item.is_in_force(wanted)]
     if unit is not None:

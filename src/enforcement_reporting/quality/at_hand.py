@@ -258,5 +258,6 @@ def _finding(
     message = re.sub(r"\{(\w+)\}", lambda name: str(said_of[name[1]](row) or ""), check.message)
     stated, expected = worked_out(check.stated)(row), worked_out(check.expected)(row)
     sentences = [sentence for column in check.columns if (sentence := item.read.said.get(column.key))]
-    where = "、".join(dict.fromkeys(cells))
-    return RuleFinding(check.rule_id, check.severity, where, stated, expected, message, tuple(dict.fromkeys(sentences)))
+    return RuleFinding(
+        check.rule_id, check.severity, "、".join(cells), stated, expected, message, tuple(dict.fromkeys(sentences))
+    )

@@ -202,7 +202,7 @@ class BulletinReader:
         header = columns.pop("row")
         for row in range(header + 1, len(grid.rows)):
             said = {name: as_text(_cell(grid.rows[row], column)).strip() for name, column in columns.items()}
-            if not any(said.values()):
+            if not said["figure"] and not said["indicator"]:
                 continue
             cell = grid.address(row, columns["figure"])
             item = self._by_name.get(plain(said["indicator"]))

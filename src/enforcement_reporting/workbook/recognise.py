@@ -68,7 +68,7 @@ class Reader:
             {item.unit_of_measure for form in catalog.forms for item in form.indicators} | set(MONEY)
         )
         self._units_of_measure = units_of_measure
-        self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.forms if not form.bulletin]
+        self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.tables]
         self._bulletins = Bulletins(catalog)
         self._form_by_id = catalog.form_by_id
         self._labels = frozenset().union(*(finder.labels for finder in self._finders))
