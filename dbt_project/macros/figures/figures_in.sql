@@ -3,13 +3,22 @@
     units' values to rankings, each named with the prefix.
 #}
 {% macro figures_in(pairs, world, prefix='') %}
+-- Whoever sent something, whether it owes the form or not.
 {{ prefix }}scope as (
-    select
+    select distinct
         pairs.form_id,
         pairs.period_id,
-        form_units.unit_id
+        submissions.unit_id
     from {{ pairs }} as pairs
-    inner join {{ ref('stg_catalog__form_units') }} as form_units on pairs.form_id = form_units.form_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            pairs.form_id = periods.form_id
+            and pairs.period_id = periods.period_id
+    inner join {{ ref('fct_submissions') }} as submissions
+        on
+            periods.form_id = submissions.form_id
+            and periods.reported_as = submissions.period_id
+    where submissions.row_role = 'unit'
 ),
 
 {{ prefix }}reports as (
