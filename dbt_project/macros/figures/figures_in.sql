@@ -93,3 +93,42 @@ inner join {{ ref('int_periods_matched_across_forms') }} as matched
         compared_with.form_id = matched.form_id
         and compared_with.period_id = matched.period_id
 {% endmacro %}
+
+{#
+    The (form_id, period_id) whose figures move with those in `pairs`, these among them: a metric of another form takes
+    terms from here, by the period matched to this one, and a scoreboard items.
+#}
+{% macro pairs_moved(pairs) %}
+with
+
+moved_by_terms as (
+    select
+        form_id,
+        period_id
+    from {{ pairs }}
+
+    union
+
+    select
+        matched.form_id,
+        matched.period_id
+    from {{ pairs }} as pairs
+    inner join {{ ref('int_periods_matched_across_forms') }} as matched
+        on
+            pairs.form_id = matched.term_form_id
+            and pairs.period_id = matched.term_period_id
+)
+
+select
+    form_id,
+    period_id
+from moved_by_terms
+
+union
+
+select
+    mapped.dependent_form_id as form_id,
+    moved_by_terms.period_id
+from moved_by_terms
+inner join {{ ref('int_forms_mapped_to_dependents') }} as mapped on moved_by_terms.form_id = mapped.form_id
+{% endmacro %}
