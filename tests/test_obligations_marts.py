@@ -444,8 +444,8 @@ def test_an_explanation_answers_one_of_two_questions_that_differ_in_their_words_
     with connect(looked.marts.settings) as connection:
         for number, message in enumerate(("甲处看不清", "乙处看不清")):
             connection.execute(
-                "insert into quality.findings select %s, 'reading', scope, file_id, submission_id, authority_id, form_id,"
-                " unit_id, period_id, 'reading.unclear', 'unclear', 'question', '', sheet, '', '', %s"
+                "insert into quality.findings select %s, 'reading', scope, file_id, submission_id, authority_id,"
+                " form_id, unit_id, period_id, 'reading.unclear', 'unclear', 'question', '', sheet, '', '', %s"
                 " from quality.findings where form_id = 'f' and period_id = '2025-03' and unit_id = 'n'"
                 " and rule_id = 'f.rule'",
                 [f"unclear-{number}", message],
