@@ -440,6 +440,30 @@ def test_a_question_is_open_until_it_is_explained_and_again_when_the_explanation
             connection.execute("delete from quality.explanations")
 
 
+def test_an_explanation_answers_one_of_two_questions_that_differ_in_their_words_only(looked: Looked) -> None:
+    with connect(looked.marts.settings) as connection:
+        for number, message in enumerate(("甲处看不清", "乙处看不清")):
+            connection.execute(
+                "insert into quality.findings select %s, 'reading', scope, file_id, submission_id, authority_id,"
+                " form_id, unit_id, period_id, 'reading.unclear', 'unclear', 'question', '', sheet, '', '', %s"
+                " from quality.findings where form_id = 'f' and period_id = '2025-03' and unit_id = 'n'"
+                " and rule_id = 'f.rule'",
+                [f"unclear-{number}", message],
+            )
+        connection.execute(
+            "insert into quality.explanations (unit_id, form_id, period_id, rule_id, subject, stated, expected,"
+            " finding_id, file_id, given_at, explanation)"
+            " values ('n', 'f', '2025-03', 'reading.unclear', '乙处看不清', '', '', 'unclear-1', 1, %s, '已核实')",
+            [at("04-20T09:00")],
+        )
+        row = connection.execute(
+            "select unanswered_questions from marts.fct_obligations"
+            " where unit_id = 'n' and form_id = 'f' and period_id = '2025-03'"
+        ).fetchone()
+        assert row == (2,)
+        connection.rollback()
+
+
 # --- as of an instant -----------------------------------------------------------------------------------------------
 
 

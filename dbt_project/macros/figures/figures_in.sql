@@ -3,13 +3,22 @@
     units' values to rankings, each named with the prefix.
 #}
 {% macro figures_in(pairs, world, prefix='') %}
+-- Whoever sent something, whether it owes the form or not.
 {{ prefix }}scope as (
-    select
+    select distinct
         pairs.form_id,
         pairs.period_id,
-        form_units.unit_id
+        submissions.unit_id
     from {{ pairs }} as pairs
-    inner join {{ ref('stg_catalog__form_units') }} as form_units on pairs.form_id = form_units.form_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            pairs.form_id = periods.form_id
+            and pairs.period_id = periods.period_id
+    inner join {{ ref('fct_submissions') }} as submissions
+        on
+            periods.form_id = submissions.form_id
+            and periods.reported_as = submissions.period_id
+    where submissions.row_role = 'unit'
 ),
 
 {{ prefix }}reports as (
@@ -83,4 +92,43 @@ inner join {{ ref('int_periods_matched_across_forms') }} as matched
     on
         compared_with.form_id = matched.form_id
         and compared_with.period_id = matched.period_id
+{% endmacro %}
+
+{#
+    The (form_id, period_id) whose figures move with those in `pairs`, these among them: a metric of another form takes
+    terms from here, by the period matched to this one, and a scoreboard items.
+#}
+{% macro pairs_moved(pairs) %}
+with
+
+moved_by_terms as (
+    select
+        form_id,
+        period_id
+    from {{ pairs }}
+
+    union
+
+    select
+        matched.form_id,
+        matched.period_id
+    from {{ pairs }} as pairs
+    inner join {{ ref('int_periods_matched_across_forms') }} as matched
+        on
+            pairs.form_id = matched.term_form_id
+            and pairs.period_id = matched.term_period_id
+)
+
+select
+    form_id,
+    period_id
+from moved_by_terms
+
+union
+
+select
+    mapped.dependent_form_id as form_id,
+    moved_by_terms.period_id
+from moved_by_terms
+inner join {{ ref('int_forms_mapped_to_dependents') }} as mapped on moved_by_terms.form_id = mapped.form_id
 {% endmacro %}

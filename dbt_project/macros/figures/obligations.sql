@@ -69,12 +69,9 @@ described as (
     -- stay the same, and unless it was refused.
     left join lateral (
         select count(*) as questions
-        from {{ ref('fct_findings') }} as findings
+        from {{ ref('stg_quality__findings') }} as findings
         where
             owed.latest_outcome in ('questioned', 'returned')
-            and owed.form_id = findings.form_id
-            and owed.period_id = findings.period_id
-            and owed.unit_id = findings.unit_id
             and owed.latest_submission_id = findings.submission_id
             and findings.severity = 'question'
             and not exists (
@@ -89,6 +86,7 @@ described as (
                     and findings.form_id = explanations.form_id
                     and findings.period_id = explanations.period_id
                     and findings.rule_id = explanations.rule_id
+                    and findings.subject = explanations.subject
                     and findings.stated = explanations.stated
                     and findings.expected = explanations.expected
                     and explanations.given_at <= owed.as_at

@@ -33,37 +33,8 @@ moved as (
             and periods.ends_on <= later.ends_on
 ),
 
-moved_with_matched as (
-    select
-        form_id,
-        period_id
-    from moved
-
-    union
-
-    select
-        matched.form_id,
-        matched.period_id
-    from moved
-    inner join {{ ref('int_periods_matched_across_forms') }} as matched
-        on
-            moved.form_id = matched.term_form_id
-            and moved.period_id = matched.term_period_id
-),
-
 dependents as (
-    select
-        form_id,
-        period_id
-    from moved_with_matched
-
-    union
-
-    select
-        mapped.dependent_form_id as form_id,
-        moved_with_matched.period_id
-    from moved_with_matched
-    inner join {{ ref('int_forms_mapped_to_dependents') }} as mapped on moved_with_matched.form_id = mapped.form_id
+    {{ pairs_moved('moved') | indent(4) }}
 ),
 
 -- And what is compared with these, as far as anything had been received of it.

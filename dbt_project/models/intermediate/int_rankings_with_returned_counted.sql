@@ -47,37 +47,8 @@ waiting as (
         and submissions.row_role = 'unit'
 ),
 
-matched as (
-    select
-        form_id,
-        period_id
-    from waiting
-
-    union
-
-    select
-        periods_matched.form_id,
-        periods_matched.period_id
-    from waiting
-    inner join periods_matched
-        on
-            waiting.form_id = periods_matched.term_form_id
-            and waiting.period_id = periods_matched.term_period_id
-),
-
 moved as (
-    select
-        form_id,
-        period_id
-    from matched
-
-    union
-
-    select
-        forms_mapped_to_dependents.dependent_form_id as form_id,
-        matched.period_id
-    from matched
-    inner join forms_mapped_to_dependents on matched.form_id = forms_mapped_to_dependents.form_id
+    {{ pairs_moved('waiting') | indent(4) }}
 ),
 
 boards as (

@@ -67,8 +67,7 @@ final as (
     select
         reported_or_later.form_id,
         coalesce(periods.period_id, reported_or_later.period_id) as period_id,
-        reported_or_later.unit_id,
-        extract(year from periods.ends_on)::integer as year
+        reported_or_later.unit_id
     from reported_or_later
     left join periods
         on

@@ -4,6 +4,7 @@ select
     form_id,
     period_id,
     rule_id,
+    subject,
     stated,
     expected,
     finding_id,

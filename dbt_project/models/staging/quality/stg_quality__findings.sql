@@ -9,6 +9,8 @@ select
     unit_id,
     period_id,
     rule_id,
+    -- What tells the findings of a rule on one submission apart.
+    case when origin = 'reading' then message else '' end as subject,
     rule_kind,
     severity,
     cells,
