@@ -13,7 +13,8 @@ from pathlib import Path
 from enforcement_reporting.catalog import Catalog, Form, Unit, load_catalog, resolve
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.periods import Period
-from enforcement_reporting.quality.rules import PartWhole, Rate, declared_suites, load_suites
+from enforcement_reporting.quality.declared import PartWhole, Rate, declared_suites
+from enforcement_reporting.quality.rules import load_suites
 from enforcement_reporting.workbook import layout, template
 from enforcement_reporting.workbook.template import Guide, Row, Template
 

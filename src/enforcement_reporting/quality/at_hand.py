@@ -20,7 +20,8 @@ from enforcement_reporting.quality.rules import Check, Source, Suite, column_nam
 from enforcement_reporting.workbook import Observation, ReadSubmission, ReadWorkbook
 
 _READ = "cells_read"
-_OF_MANY = ("not_falling", "accumulates")
+_OF_MANY = ("not_falling", "accumulates", "jump")
+_OF_ROWS = ("sum", "min", "max", "count")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _wide_row(
         row[column_name(column, home, "__decimals")] = decimals
         row[column_name(column, home, "__text")] = (said.text or None) if said else None
     for column in suite.columns:
-        row[column_name(column, home, "__sum")] = None
+        row.update((column_name(column, home, f"__{of}"), None) for of in _OF_ROWS)
     return row
 
 
@@ -175,9 +176,12 @@ def _sums(
     sums: dict[str, Any] = {"rows_summed": Decimal(len(rows)), "rows_left_out": Decimal(left_out)}
     for column in suite.columns:
         cells = [cell for item in rows if (cell := item.by_indicator.get(column.key))]
-        added = sum((cell.value for cell in cells if cell.value is not None), Decimal(0))
-        unread = any(cell.state == "unreadable" for cell in cells)
-        sums[column_name(column, suite.form.form_id, "__sum")] = None if unread else added
+        if any(cell.state == "unreadable" for cell in cells):
+            continue
+        values = [cell.value for cell in cells if cell.value is not None]
+        figures = sum(values, Decimal(0)), min(values, default=None), max(values, default=None), Decimal(len(values))
+        for of, figure in zip(_OF_ROWS, figures, strict=True):
+            sums[column_name(column, suite.form.form_id, f"__{of}")] = figure
     return sums
 
 

@@ -190,6 +190,8 @@ class _Parser:
         arguments = self.list_until(")")
         if name == "coalesce":
             return lambda row: next((value for item in arguments if (value := item(row)) is not None), None)
+        if name == "greatest":
+            return lambda row: max((value for item in arguments if (value := item(row)) is not None), default=None)
         if name == "nullif":
             one, other = arguments
             return lambda row: None if (value := one(row)) == other(row) else value
