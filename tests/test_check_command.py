@@ -30,7 +30,9 @@ from enforcement_reporting.quality.conditions import worked_out
 from enforcement_reporting.quality.rules import Column, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
+from test_rule_kinds import write_kinds
 from test_rules import HEADER, write_definitions, write_monthly_definitions, write_workbook
+from test_rules_over_time import write_months_definitions
 
 CATALOG = load_catalog(PROJECT_ROOT)
 STARTS = {"kezhou": date(2025, 7, 1)}
@@ -47,8 +49,9 @@ def database(server: LocalServer, template: str) -> Iterator[psycopg.Connection]
 
 def all_suites(tmp_path: Path) -> Iterator[Suite]:
     yield from load_suites(PROJECT_ROOT, CATALOG)
-    for write in (lambda folder: write_definitions(folder), lambda folder: write_monthly_definitions(folder, 1)):
-        folder = tmp_path / str(id(write))
+    monthly: Any = lambda folder: write_monthly_definitions(folder, 1)  # noqa: E731
+    for number, write in enumerate((write_definitions, monthly, write_kinds, write_months_definitions)):
+        folder = tmp_path / str(number)
         write(folder)
         yield from load_suites(folder, load_catalog(folder))
 
@@ -61,6 +64,8 @@ def types_of(suite: Suite) -> dict[str, str]:
     fixed |= {"rows_summed": "bigint", "rows_left_out": "bigint"}
     columns = {column_name(column, home): "numeric" for column in suite.columns}
     columns |= {column_name(column, home, "__sum"): "numeric" for column in suite.columns}
+    columns |= {column_name(c, home, end): "numeric" for c in suite.spread for end in ("__min", "__max", "__count")}
+    columns |= {past.name(home): "numeric" for past in suite.past}
     columns |= {column_name(column, home, "__decimals"): "integer" for column in suite.stated_rates}
     columns |= {column_name(column, home, "__text"): "text" for column in suite.stated_rates}
     sources = {Source(home), *suite.partners}
@@ -117,15 +122,23 @@ def random_row(suite: Suite, random: Random) -> dict[str, Any]:
     for column in suite.columns:
         if random.random() < 0.7:
             row[column_name(column, home, "__sum")] = row[column_name(column, home)]
+    for past in suite.past:
+        if past.what in ("known", "zeros"):
+            row[past.name(home)] = random.choice([None, *map(Decimal, (0, past.periods, past.periods))])
     for column in suite.stated_rates:
         typed, decimals = column_name(column, home, "__text"), column_name(column, home, "__decimals")
         row[decimals] = random.choice([None, *map(Decimal, (0, 1, 2, 2, 2, 3, -1))])
         row[typed] = random.choice(["12%", "12", "%5", None])
         check = next(check for check in suite.checks if check.columns[0] == column)
         right = str(worked_out(check.expected)(row) or "—").removesuffix("%")
-        if right != "—" and random.random() < 0.9:
+        if "～" not in right and right[-1].isdigit() and random.random() < 0.9:
             off = Decimal(random.choice([0, 0, 0, 1, -1])).scaleb(-int(row[decimals] or 0))
             row[column_name(column, home)] = Decimal(right) + off
+    for column in suite.spread if random.random() < 0.7 else ():
+        stated = row[column_name(column, home)] or Decimal(0)
+        around = (2 * stated, stated - random.randint(0, 1), stated + random.randint(0, 1), Decimal(2))
+        names = (column_name(column, home, end) for end in ("__sum", "__min", "__max", "__count"))
+        row |= dict(zip(names, around, strict=True))
     return row
 
 
@@ -154,7 +167,7 @@ def test_every_rule_says_of_every_row_in_python_what_it_says_in_the_database(
                 if expected[0] is False:
                     broken.add(check.rule_id)
     every = {check.rule_id for suite in all_suites(tmp_path) for check in suite.checks}
-    assert len(seen) == 12 and len(every) > 100
+    assert len(seen) == 21 and len(every) > 100
     assert every - broken == set()
 
 

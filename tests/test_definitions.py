@@ -26,7 +26,8 @@ from enforcement_reporting.catalog import (
 )
 from enforcement_reporting.periods import CalendarKind
 from enforcement_reporting.quality import load_timeliness
-from enforcement_reporting.quality.rules import TIMELINESS, Rate, Suite, declared_suites, load_suites
+from enforcement_reporting.quality.declared import TIMELINESS, Rate, declared_suites
+from enforcement_reporting.quality.rules import Suite, load_suites
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "examples" / "tables"

@@ -84,11 +84,13 @@ def mails(state: Path) -> list[tuple[str, str, list[str]]]:
     return found
 
 
-# What the replay calls for: a fine without a penalty goes back and is mended, one street is late; and what is wrong in
-# the published table, of which nobody sent a correction. Nobody else is written to.
+# What the replay calls for: a fine without a penalty goes back and is mended, one street is late, one department has
+# had nothing to report four times; and what is wrong in the published table, of which nobody sent a correction.
+# Nobody else is written to.
 MAILS = [
     ("ziran_ziyuan@licheng.example", "请更正：0904期", 1),
     ("ziran_ziyuan@licheng.example", "已通过：0904期", 0),
+    ("xiefucheng@licheng.example", "请核实：0904期", 1),
     ("gongchen@licheng.example", "催报：0912期", 0),
     ("gongchen@licheng.example", "催报：0912期", 0),
     ("all@licheng.example", "请更正：0926期", 1),
@@ -99,7 +101,8 @@ MAILS = [
 # The four published workbooks, and the replay of a campaign in twelve: seven issues of 27 units and a total row, four
 # corrections. Its last issue is among the published tables too: a second submission of each row, figures once. Beside
 # the seven issues stand the four months that end with one. Beside what the suites find, one report is late.
-LANDED = (4 + 12, 92 + 200, 1123 + 200 * 28, 190 + 39 + (7 + 4) * 756 + 110, 11 + 4 + 1)
+# In the published tables and in each of the seven issues, major hazards of the fire brigade are not fixed.
+LANDED = (4 + 12, 92 + 200, 1123 + 200 * 28, 190 + 39 + (7 + 4) * 756 + 110, 12 + 12 + 1)
 
 
 def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_middle_of_a_load(state: Path) -> None:

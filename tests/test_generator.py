@@ -17,7 +17,7 @@ from enforcement_reporting import generator, intake
 from enforcement_reporting.catalog import load_catalog, resolve
 from enforcement_reporting.generator import GenerationError, Submission, Workbook
 from enforcement_reporting.quality import check_submissions
-from enforcement_reporting.quality.rules import (
+from enforcement_reporting.quality.declared import (
     AmountCount,
     Equal,
     NotApplicable,

@@ -235,6 +235,7 @@ def test_exactly_the_rows_that_contradict_themselves_are_findings(published: psy
     ).fetchall()
     assert sorted(found) == [
         ("error", "区文旅局", "licheng_dispatch.supervised_within_dept_found"),
+        ("notice", "区消防救援大队", "licheng_dispatch.major_never_fixed"),
         ("question", "区鞋服城", "licheng_dispatch.hazards_need_visits"),
     ]
 

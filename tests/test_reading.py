@@ -839,6 +839,28 @@ class TestPeriods:
         assert findings(result) == []
         assert result.submissions[0].period.period_id == "2025-08"
 
+    @pytest.mark.parametrize(
+        ("note", "stated"),
+        [
+            ("注：统计时间：2024年8月", "2024年8月"),
+            ("本表统计2025年7月数据。", "2025年7月"),
+            ("注：数据截至2025年9月30日。", "2025年9月"),
+            ("注：数据截止2024年8月底", "2024年8月"),
+            ("注：数据截至2025年8月31日。", None),
+            ("统计时间：8月", None),
+            ("注：本表数据与2024年8月相比有较大增长。", None),
+            ("注：一般隐患含2025年7月未整改的5条。", None),
+            ("说明：本表统计口径2025年7月调整。", None),
+            ("依据〔2024〕8号文件，数据截至当月。", None),
+            ("填报日期：2025年9月2日", None),
+        ],
+    )
+    def test_a_note_that_dates_the_table_otherwise_is_a_notice(self, read: Read, note: str, stated: str | None) -> None:
+        result = read(hazards(HEKOU, [note]))
+        said = [(item.kind, item.stated, item.expected, item.cells) for item in findings(result)]
+        assert said == ([("note_differs", stated, "2025年8月", "隐患!A6")] if stated else [])
+        assert result.submissions[0].period.period_id == "2025-08"
+
     def test_the_title_may_stand_below_the_table(self, read: Read) -> None:
         rows: Rows = [["单位", "检查次数", "立案数"], ["河口镇", 3, 1], ["2025年8月检查情况表"]]
         result = read(rows)

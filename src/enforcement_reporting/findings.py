@@ -81,6 +81,12 @@ READING_KINDS: dict[str, ReadingKind] = {
         "工作表“{sheet}”（{form}）写的是{expected}，文件名写的是{stated}，已按表内的{expected}采集，请核对。",
         "sheet {sheet}: form {form} says {expected}, the file name {stated}; the sheet was believed",
     ),
+    "note_differs": ReadingKind(
+        Severity.NOTICE,
+        "file",
+        "工作表“{sheet}”（{form}）是{expected}的，表下却注明{stated}，已按{expected}采集，请核对。",
+        "{cells}: a note below form {form} says {stated}, its title {expected}; the title was believed",
+    ),
     "template_differs": ReadingKind(
         Severity.ERROR,
         "file",

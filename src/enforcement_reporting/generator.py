@@ -29,18 +29,23 @@ from xlsxwriter.worksheet import Worksheet
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Points, Unit, load_catalog, resolve
 from enforcement_reporting.periods import Period
-from enforcement_reporting.quality.rules import (
+from enforcement_reporting.quality.declared import (
     Accumulates,
     AmountCount,
+    ChangeTriple,
+    Doubt,
     Equal,
     NotApplicable,
     NotFalling,
+    OverallRate,
+    PartitionsAgree,
     PartWhole,
     Rate,
     Rule,
     StatedChange,
     Sum,
     Total,
+    WholeBase,
     declared_suites,
 )
 from enforcement_reporting.texts import MONEY
@@ -380,7 +385,13 @@ def _relations(rule: Rule, form: Form) -> Iterator[_Relation]:
         case Rate() if rule.scale == 100:
             # Nothing forbids a share above 100 %, but it would look like a mistake.
             yield name, "share", places(*rule.numerator), places(*rule.denominator)
-        case Rate() | StatedChange() | Total() | NotApplicable() | NotFalling() | Accumulates():
+        case PartitionsAgree():
+            first, *others = rule.partitions
+            for other in others:
+                yield name, "equal", places(*first), places(*other)
+        case Rate() | StatedChange() | WholeBase() | ChangeTriple() | Total() | OverallRate() | NotApplicable():
+            pass
+        case NotFalling() | Accumulates() | Doubt():
             pass
         case _:
             raise GenerationError(f"rule {name}: it is not known here how to satisfy a rule of kind {rule.kind}")
@@ -574,6 +585,7 @@ class _Generator:
         """Fill in the stated changes of a unit, against what it stated before."""
         rules = [rule for rule in self.rules.get(item.form.form_id, ()) if isinstance(rule, StatedChange)]
         if not rules:
+            self._work_out_other_changes(item)
             return
         stated = self._compared[item.unit_id, item.form.form_id]
         stated[item.period.period_id] = item.figures
@@ -586,6 +598,30 @@ class _Generator:
                 scale = 100 if rule.measured_in == "percent" else 1
                 figure = _rate([value - base], share, scale, item.form.not_applicable_marks)
             item.figures[resolve(rule.stated, item.form.form_id)[1]] = figure
+        self._work_out_other_changes(item)
+
+    def _work_out_other_changes(self, item: Submission) -> None:
+        """Fill in the changes of a unit that are compared with nothing: against a base that is stated, or drawn."""
+        marks = item.form.not_applicable_marks
+        for rule in self.rules.get(item.form.form_id, ()):
+            if not isinstance(rule, WholeBase | ChangeTriple):
+                continue
+            _, of = resolve(rule.value, item.form.form_id)
+            _, percent = resolve(rule.percent if isinstance(rule, ChangeTriple) else rule.change, item.form.form_id)
+            value = item.figures[of]
+            if not isinstance(value, Decimal) or item.figures[percent] is not None:
+                continue
+            drawn = Random(f"{self.seed} {item.unit_id} {item.period.period_id} {item.form.form_id}.{percent}")  # noqa: S311
+            base: Figure = Decimal(drawn.randint(int(value) // 2, 2 * int(value) + 10))
+            if isinstance(rule, ChangeTriple):
+                _, delta = resolve(rule.delta, item.form.form_id)
+                if rule.base:
+                    base = item.figures[resolve(rule.base, item.form.form_id)[1]]
+                elif isinstance(known := item.figures[delta], Decimal):
+                    base = value - known
+                item.figures[delta] = value - base if isinstance(base, Decimal) else None
+            if isinstance(base, Decimal):
+                item.figures[percent] = _rate([value - base], [abs(base)], 100, marks)
 
     def total_row(self, rows: Sequence[Submission]) -> Iterator[Submission]:
         """Yield the printed total row of a consolidated table, where its form has one."""

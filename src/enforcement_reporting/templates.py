@@ -13,12 +13,15 @@ from pathlib import Path
 from enforcement_reporting.catalog import Catalog, Form, Unit, load_catalog, resolve
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.periods import Period
-from enforcement_reporting.quality.rules import PartWhole, Rate, declared_suites, load_suites
+from enforcement_reporting.quality.declared import PartWhole, Rate, declared_suites
+from enforcement_reporting.quality.rules import load_suites
 from enforcement_reporting.workbook import layout, template
 from enforcement_reporting.workbook.template import Guide, Row, Template
 
 _NOT_IN_FILE_NAMES = re.compile(r'[\\/:*?"<>|\s]+')
 _LONGEST_TITLE = 50
+_OF_TOTAL_ROWS = ("total_row", "overall_rate")
+_OF_MANY_PERIODS = ("last_years_value", "copied", "jump", "zero_run")
 
 
 class TemplateError(ValueError):
@@ -110,8 +113,10 @@ def _guide(definitions: Path, catalog: Catalog, form: Form, *, for_all: bool) ->
     by_indicator: dict[str, list[str]] = defaultdict(list)
     for check in checks:
         statement[check.rule_id] = check.statement
-        if check.rule_id.endswith(("_truncated", "_zero_base")) or (check.rule_kind == "total_row" and not for_all):
+        if check.rule_id.endswith(("_truncated", "_zero_base")) or (check.rule_kind in _OF_TOTAL_ROWS and not for_all):
             continue  # a formula does not misprint a rate, and one unit's table has no total row
+        if check.rule_kind in _OF_MANY_PERIODS:
+            continue  # nothing that a single cell could be filled in by
         for column in dict.fromkeys(check.columns):
             if column.form_id == form.form_id and check.statement not in by_indicator[column.indicator_id]:
                 by_indicator[column.indicator_id].append(check.statement)

@@ -15,12 +15,13 @@ from typing import Any
 
 from enforcement_reporting.catalog import Catalog, Unit, UnitGroup
 from enforcement_reporting.findings import LEFT_OUT, ReadingFinding, Severity
-from enforcement_reporting.quality.conditions import worked_out
+from enforcement_reporting.quality.conditions import divided, worked_out
 from enforcement_reporting.quality.rules import Check, Source, Suite, column_name
 from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.measures import Reading
 
 _READ = "cells_read"
+_OF_ROWS = ("sum", "min", "max", "count")
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def _rolled_up(
 ) -> Submission | None:
     """Return what the units report together that a bulletin speaks of, as a submission; None where none has.
 
-    A figure that not all of them report that owe it is not in it.
+    Counts and amounts are added; of rates, which have no sum, it is the mean. A figure that not all of them report that
+    owe it is not in it.
     """
     read, form = item.read, catalog.form_by_id[source.form_id]
     units = [
@@ -165,7 +167,10 @@ def _rolled_up(
             ]
             if all(cell and cell.state != "unreadable" for cell in owed):
                 values = [cell.value for cell in owed if cell and cell.value is not None]
-                sums[key] = sum(values, Decimal(0)) if values else None
+                added = sum(values, Decimal(0))
+                if indicator.measure_kind not in ("flow", "stock") and values:
+                    added = divided(added, Decimal(len(values)))
+                sums[key] = added if values else None
     elif figures := known(source.form_id, read.unit_id, read.period.period_id):
         sums = dict(figures)
     else:
@@ -213,7 +218,7 @@ def _wide_row(
         row[column_name(column, home, "__decimals")] = decimals
         row[column_name(column, home, "__text")] = (said.text or None) if said else None
     for column in suite.columns:
-        row[column_name(column, home, "__sum")] = None
+        row.update((column_name(column, home, f"__{of}"), None) for of in _OF_ROWS)
     return row
 
 
@@ -238,9 +243,12 @@ def _sums(
     sums: dict[str, Any] = {"rows_summed": Decimal(len(rows)), "rows_left_out": Decimal(left_out)}
     for column in suite.columns:
         cells = [cell for item in rows if (cell := item.by_indicator.get(column.key))]
-        added = sum((cell.value for cell in cells if cell.value is not None), Decimal(0))
-        unread = any(cell.state == "unreadable" for cell in cells)
-        sums[column_name(column, suite.form.form_id, "__sum")] = None if unread else added
+        if any(cell.state == "unreadable" for cell in cells):
+            continue
+        values = [cell.value for cell in cells if cell.value is not None]
+        figures = sum(values, Decimal(0)), min(values, default=None), max(values, default=None), Decimal(len(values))
+        for of, figure in zip(_OF_ROWS, figures, strict=True):
+            sums[column_name(column, suite.form.form_id, f"__{of}")] = figure
     return sums
 
 

@@ -24,6 +24,8 @@ from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
+from enforcement_reporting.quality import past
+from enforcement_reporting.quality.past import SOUND
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
@@ -155,6 +157,7 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
         """,
         [_forms_with_other_rules(connection, suites)],
     )
+    connection.execute("create temporary table arrived as select * from due")
     for suite in suites:
         forms = sorted({partner.form_id for partner in suite.partners if partner.when == "now"})
         if forms:
@@ -193,6 +196,7 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
             """.encode(),
             [forms],
         )
+    past.add_later_periods(connection, suites)
     connection.execute("analyze due")
     _analyze_after_a_large_load(connection)
     return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
@@ -288,10 +292,17 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.{period} and own.row_role = 'unit'
             {f"and {alias}.as_at = own.as_at" if at_instants else ""}
         """
+    if suite.past and not at_instants:  # it is only ever asked about, and errors alone are followed through time
+        outer += [f"past.{name}" for name in past.lay_out(connection, suite)]
+        joins += """
+        left join past on past.unit_id = own.unit_id and past.period_id = own.period_id and own.row_role = 'unit'
+        """
     if suite.form.total_row and suite.reach == "form":
-        sums = ", ".join(f"{_sum_if_read(c)} as {_quoted(column_name(c, home, '__sum'))}" for c in own)
+        of_rows = [(column, "__sum", "sum") for column in own]
+        of_rows += [(column, f"__{of}", of) for column in suite.spread for of in ("min", "max", "count")]
+        sums = ", ".join(f"{_if_read(c, of)} as {_quoted(column_name(c, home, end))}" for c, end, of in of_rows)
         outer += ["total.rows_summed", "total.rows_left_out"]
-        outer += [f"total.{_quoted(column_name(column, home, '__sum'))}" for column in own]
+        outer += [f"total.{_quoted(column_name(column, home, end))}" for column, end, _ in of_rows]
         joins += f"""
         left join (
             select printed.submission_id, count(distinct s.submission_id) as rows_summed,
@@ -357,24 +368,16 @@ def _latest_sound(partner: Source, wanted: str, period: str, *, at_instants: boo
         from ({wanted}) wanted
         join intake.submissions s
             on s.form_id = {_literal(partner.form_id)} and s.period_id = wanted.{period} and s.unit_id = wanted.unit_id
-        where s.row_role = 'unit' {"and s.received_at <= wanted.as_at" if at_instants else ""}
-            and (s.policy = 'archive' or not exists (
-                select from quality.findings f
-                where f.submission_id = s.submission_id and f.severity = 'error' and f.origin in ('reading', 'form')
-            ))
-            and (s.policy = 'archive' or not exists (
-                select from quality.findings f
-                where f.file_id = s.file_id and f.form_id = s.form_id and f.sheet = s.sheet
-                    and f.severity = 'error' and f.scope = 'sheet'
-            ))
+        where {SOUND} {"and s.received_at <= wanted.as_at" if at_instants else ""}
         order by s.unit_id, s.period_id{as_at}, s.received_at {latest}, s.file_sha256 {latest}, s.submission_id {latest}
     """
 
 
 def _rolled_up(suite: Suite, partner: Source) -> str:
-    """Return the query of what the units report that a bulletin speaks of, one by one or as a group: the sums.
+    """Return the query of what the units report that a bulletin speaks of, one by one or as a group.
 
-    A figure counts as read where every unit that owes it has reported it; else its rules say nothing.
+    Counts and amounts are added; of rates, which have no sum, it is the mean. A figure counts as read where every unit
+    that owes it has reported it; else its rules say nothing.
     """
     home = suite.form.form_id
     keys = [column.key for column in suite.columns if column.source == partner]
@@ -401,7 +404,11 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
             ))
         """
         name = _quoted(column_name(column, home))
-        figures.append(f"sum(o.stated_value) filter (where o.indicator_id = {key} and {owes}) as {name}")
+        is_count = f"(select measure_kind in ('flow', 'stock') from catalog.indicators where indicator_id = {key})"
+        added, mean = (
+            f"{what}(o.stated_value) filter (where o.indicator_id = {key} and {owes})" for what in ("sum", "avg")
+        )
+        figures.append(f"case when {is_count} then {added} else {mean} end as {name}")
         read.append(f"""
             case
                 when count(*) filter (where o.indicator_id = {key} and o.cell_state <> 'unreadable' and {owes})
@@ -642,12 +649,13 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
     return dict(rows)
 
 
-def _sum_if_read(column: Column) -> str:
-    """Return the sum of a column over the rows of a sheet; unknown where one of them could not be read."""
+def _if_read(column: Column, aggregate: str) -> str:
+    """Return an aggregate of a column over the rows of a sheet; unknown where one of them could not be read."""
     this = f"o.indicator_id = {_literal(column.key)}"
+    figure = f"{aggregate}(o.stated_value) filter (where {this})"
     return (
         f"case when count(*) filter (where {this} and o.cell_state = 'unreadable') = 0"
-        f" then coalesce(sum(o.stated_value) filter (where {this}), 0) end"
+        f" then {f'coalesce({figure}, 0)' if aggregate == 'sum' else figure} end"
     )
 
 

@@ -190,6 +190,8 @@ class _Parser:
         arguments = self.list_until(")")
         if name == "coalesce":
             return lambda row: next((value for item in arguments if (value := item(row)) is not None), None)
+        if name == "greatest":
+            return lambda row: max((value for item in arguments if (value := item(row)) is not None), default=None)
         if name == "nullif":
             one, other = arguments
             return lambda row: None if (value := one(row)) == other(row) else value
@@ -229,7 +231,7 @@ def _scale(number: Decimal) -> int:
     return -exponent
 
 
-def _divided(one: Decimal, other: Decimal) -> Decimal:
+def divided(one: Decimal, other: Decimal) -> Decimal:
     """Return a quotient with PostgreSQL's number of decimals, rounded half away from zero."""
     weights, leading = [], []
     for number in (one, other):
@@ -284,7 +286,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": _EXACT.add,
     "-": _EXACT.subtract,
     "*": _EXACT.multiply,
-    "/": _divided,
+    "/": divided,
     "||": lambda one, other: one + other,
     "@>": lambda one, other: one >= other,
     "like": _like,

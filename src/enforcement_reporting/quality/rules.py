@@ -1,9 +1,9 @@
-"""The rules under ``expectations/``: their YAML, and what each becomes in SQL.
+"""What each declared rule becomes in SQL: the checks of a form, and the columns their wide row needs.
 
-A rule is declared once per form and compiled into checks. A check is a condition in SQL over the wide row of a
-submission (one column per indicator), true where nothing is wrong, together with what to say where it is false.
-Blank is not zero: a sum or a rate that is blank is not wrong, and blank parts of a sum count as nothing. A cell that
-could not be read is not blank either: a rule that needs it says nothing.
+A rule is declared once per form; ``over_time`` compiles those that look at other periods. A check is a condition in SQL
+over the wide row of a submission (one column per indicator), true where nothing is wrong, together with what to say
+where it is false. Blank is not zero: a sum or a rate that is blank is not wrong, and blank parts of a sum count as
+nothing. A cell that could not be read is not blank either: a rule that needs it says nothing.
 """
 
 from __future__ import annotations
@@ -11,166 +11,33 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import Field
-
-from enforcement_reporting.catalog import (
-    Catalog,
-    CatalogError,
-    Form,
-    Id,
-    Model,
-    Reference,
-    Text,
-    Whole,
-    YesNo,
-    read_definition,
-)
+from enforcement_reporting.catalog import Catalog, CatalogError, Form, Indicator
 from enforcement_reporting.findings import Severity
-
-# The one file that is about obligations and not about a form.
-TIMELINESS = "timeliness.yaml"
-
-Terms = Annotated[tuple[Reference, ...], Field(min_length=1)]
-
-
-class _Rule(Model):
-    """What every rule has. ``message`` replaces the kind's own; ``why`` cites where the rule comes from."""
-
-    rule_id: Id
-    severity: Severity = Severity.ERROR
-    message: Text | None = None
-    why: Text | None = None
-
-
-class PartWhole(_Rule):
-    """The parts together do not exceed the whole."""
-
-    kind: Literal["part_whole", "part_whole_across_forms"]
-    parts: Terms
-    whole: Terms
-
-
-class Sum(_Rule):
-    """The parts add up to the whole."""
-
-    kind: Literal["sum"]
-    parts: Terms
-    whole: Reference
-
-
-class AmountCount(_Rule):
-    """Where the amount is above zero the count is too; with ``and_back``, the other way round as well."""
-
-    kind: Literal["amount_count"]
-    amount: Terms
-    count: Terms
-    and_back: YesNo = False
-
-
-class Rate(_Rule):
-    """The stated rate is ``scale`` × numerator ÷ denominator, rounded half-up at the decimals printed in its cell.
-
-    A rate that was cut off instead of rounded, and a rate printed as 0 where 0 is divided by 0, are notices.
-    """
-
-    kind: Literal["rate"]
-    stated: Reference
-    numerator: Terms
-    denominator: Terms
-    scale: Whole = 100
-
-
-class Equal(_Rule):
-    """The same fact, reported on two forms for one period, is the same number."""
-
-    kind: Literal["equal_across_forms"]
-    left: Reference
-    right: Reference
-
-
-class StatedFigure(_Rule):
-    """A figure that a bulletin states is what the units report: the sum of ``of``, at the decimals printed.
-
-    One that was cut off instead of rounded is a notice.
-    """
-
-    kind: Literal["stated_figure"]
-    stated: Reference
-    of: Terms
-
-
-class Total(_Rule):
-    """The printed total row is the sum of the rows of the units printed with it."""
-
-    kind: Literal["total_row"]
-    indicators: Literal["all"] | Terms = "all"
-
-
-class NotApplicable(_Rule):
-    """Units of a kind that an indicator does not apply to report nothing in it."""
-
-    kind: Literal["not_applicable"]
-    indicators: Terms
-
-
-class NotFalling(_Rule):
-    """A cumulative figure is not below that of the period before, within one accumulation window.
-
-    A question: a former figure may have been too high, and its correction explains the fall.
-    """
-
-    kind: Literal["not_falling"]
-    severity: Severity = Severity.QUESTION
-    indicators: Literal["all"] | Terms = "all"
-
-
-class Accumulates(_Rule):
-    """Where a form states both, the cumulative figure is that of the period before plus the period's own."""
-
-    kind: Literal["accumulates"]
-    indicators: Literal["all"] | Terms = "all"
-
-
-class StatedChange(_Rule):
-    """A stated change is the one worked out, at the decimals printed in its cell.
-
-    The base is the figure of the period before or of a year ago, as first reported or as known now: a change that fits
-    either is right.
-    """
-
-    kind: Literal["stated_change"]
-    stated: Reference
-    of: Reference
-    against: Literal["previous", "year_ago"]
-    measured_in: Literal["percent", "points", "units"] = "percent"
-
-
-Rule = Annotated[
-    PartWhole
-    | Sum
-    | AmountCount
-    | Rate
-    | Equal
-    | StatedFigure
-    | Total
-    | NotApplicable
-    | NotFalling
-    | Accumulates
-    | StatedChange,
-    Field(discriminator="kind"),
-]
-
-
-class SuiteDefinition(Model):
-    """A file under ``expectations/``: the rules of one form."""
-
-    form: Id
-    rules: tuple[Rule, ...] = Field(min_length=1)
-
+from enforcement_reporting.quality import over_time
+from enforcement_reporting.quality.declared import (
+    AmountCount,
+    ChangeTriple,
+    Equal,
+    NeverFixed,
+    NotApplicable,
+    OverallRate,
+    PartitionsAgree,
+    PartWhole,
+    Rate,
+    Rule,
+    StatedFigure,
+    SuiteDefinition,
+    Sum,
+    Total,
+    WholeBase,
+    WrongPeriod,
+    declared_suites,
+)
+from enforcement_reporting.texts import MONEY
 
 When = Literal["now", "previous", "year_ago", "previous_first", "year_ago_first"]
 
@@ -209,6 +76,27 @@ class Column:
         return f"{self.form_id}.{self.indicator_id}"
 
 
+PastFigure = Literal["known", "zeros", "total", "median", "deviation", "at"]
+
+
+@dataclass(frozen=True, order=True)
+class Past:
+    """What the ``periods`` before the one that is checked say together of a column; what is unknown counts for nothing.
+
+    ``known`` is how many figures are known, ``zeros`` how many are zero, ``total`` their sum, ``median`` their median
+    and ``deviation`` the median of what they are off it; ``at`` is the figure so many periods ago.
+    """
+
+    column: Column
+    what: PastFigure
+    periods: int
+    is_cumulative: bool
+
+    def name(self, form_id: str) -> str:
+        """Return the wide row's column for it."""
+        return column_name(self.column, form_id, f"__{self.what}_{self.periods}")
+
+
 @dataclass(frozen=True)
 class Check:
     """One condition of a rule. ``condition``, ``stated`` and ``expected`` are SQL over the wide row.
@@ -227,6 +115,9 @@ class Check:
     expected: str
     message: str
     values: dict[str, str]
+    printed: tuple[Column, ...] = ()  # of these the text and the decimals printed in the cell are needed
+    spread: tuple[Column, ...] = ()  # of these what the rows printed with a total row have at least, at most, how often
+    past: tuple[Past, ...] = ()
 
     @property
     def statement(self) -> str:
@@ -270,8 +161,17 @@ class Suite:
     @property
     def stated_rates(self) -> list[Column]:
         """Return the rates whose printed text and decimals the checks need."""
-        kinds = ("rate", "stated_change", "stated_figure")
-        return list(dict.fromkeys(check.columns[0] for check in self.checks if check.rule_kind in kinds))
+        return list(dict.fromkeys(column for check in self.checks for column in check.printed))
+
+    @property
+    def spread(self) -> list[Column]:
+        """Return the rates of a printed total row that are held against those of the rows printed with it."""
+        return list(dict.fromkeys(column for check in self.checks for column in check.spread))
+
+    @property
+    def past(self) -> list[Past]:
+        """Return what the checks ask of earlier periods."""
+        return sorted({past for check in self.checks for past in check.past})
 
     @property
     def wide_table(self) -> str:
@@ -299,10 +199,25 @@ MESSAGES = {
     "rate_truncated": "{subject}填报 {stated}，是截去尾数所得；四舍五入应为 {expected}。",
     "rate_zero_base": "{subject}填报 {stated}，但{denominator}为 0，无从计算，应填“—”。",
     "equal_across_forms": "{left}（{stated}）与{right}（{expected}）应当一致。",
+    "rate_mean": "{subject} {stated} 是各单位{unit_rates}的平均数；总体比率应按合计数计算，为 {expected}。",
+    "wrong_period": "{subject}写为 {stated}，与本期按{numerator}÷{denominator}计算的相同：所写的期是否有误？请核对。",
     "stated_figure": "{subject}写为 {stated}，按各单位报送的{of}应为 {expected}。",
     "stated_figure_truncated": "{subject}写为 {stated}，是截去尾数所得；四舍五入应为 {expected}。",
     "total_row": "{total}行的“{subject}”为 {stated}，所列 {count} 个单位相加为 {expected}，相差 {difference}。",
     "not_applicable": "“{subject}”不由{kind}填报，但填了 {stated}。",
+    "whole_base": "{subject}填报 {stated}，{value_name} {value} 没有这样的整数基数："
+    "基数 {less} 得 {from_less}，{more} 得 {from_more}。",
+    "change_triple": "{subject}填报 {stated}，按{value_name} {value} 减{base_name} {base} 应为 {expected}。",
+    "change_triple_percent": "{subject}填报 {stated}，按{value_name} {value}、基数 {base} 计算应为 {expected}。",
+    "overall_rate": "{total}行的“{subject}”为 {stated}，不在所列 {count} 个单位的 {least} 至 {most} 之间。",
+    "overall_rate_mean": "{total}行的“{subject}” {stated} 是所列 {count} 个单位比率的平均数；"
+    "总体比率应按合计数计算，为 {expected}。",
+    "last_years_value": "与{year_ago_period}的数完全相同：{which}是否误填了去年的数？请核对，或说明。",
+    "copied": "所列 {count} 项与{previous_period}的全部相同：是否误报了上期的数？请核对，或说明。",
+    "jump": "“{subject}”本期 {stated}，前 {known} 期的中位数为 {expected}，相差 {difference}，"
+    "是平常波动的 {times} 倍：请核对，或说明原因。",
+    "zero_run": "{subject}连续 {count} 期均为 0：请核对是否漏报，或说明原因。",
+    "never_fixed": "{when}{found}共 {how_many}，{fixed}却一直为 0：请核对是否漏报整改，或说明原因。",
     "not_falling": "“{subject}”累计 {stated}，比{previous_period}的 {expected} 还少：请核对，或说明下降的原因。",
     "accumulates": "“{subject}”累计 {stated}，{previous_period}累计 {before} 加本期 {single} 却为 {expected}，不符。",
     "stated_change": "{subject}填报 {stated}，按本期 {value}、{base_period} {base} 计算应为 {expected}。",
@@ -326,26 +241,8 @@ def load_suites(definitions: Path, catalog: Catalog) -> tuple[Suite, ...]:
         if form.form_id in seen:
             raise CatalogError(f"{path}: the rules of form {form.form_id} are in {seen[form.form_id]} already")
         seen[form.form_id] = path
-        suites.extend(_Compiler(catalog, form, path).suites(declared))
+        suites.extend(Compiler(catalog, form, path).suites(declared))
     return tuple(suites)
-
-
-def declared_suites(definitions: Path) -> Iterator[tuple[Path, SuiteDefinition]]:
-    """Yield the files of rules under ``definitions``/expectations, each with what it declares.
-
-    Raises CatalogError naming the file and what was expected, for a file that nothing reads as well.
-    """
-    root = definitions / "expectations"
-    if not root.is_dir():
-        raise CatalogError(f"{root}: expected a folder with one file of rules per form")
-    for path in sorted(root.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(root).parts) or path.name == TIMELINESS:
-            continue
-        if path.suffix != ".yaml":
-            if path.is_dir() and path.suffix != ".yml":
-                continue
-            raise CatalogError(f"{path}: not read by anything: expected *.yaml")
-        yield path, read_definition(path, SuiteDefinition)
 
 
 def column_name(column: Column, form_id: str, suffix: str = "") -> str:
@@ -362,14 +259,16 @@ def column_name(column: Column, form_id: str, suffix: str = "") -> str:
     return name + suffix
 
 
-class _Compiler:
+class Compiler:
     """Turns the rules of one form into checks."""
 
     def __init__(self, catalog: Catalog, form: Form, path: Path) -> None:
         self.catalog, self.form, self.path = catalog, form, path
 
     def suites(self, declared: SuiteDefinition) -> Iterator[Suite]:
+        """Yield the suites of the form, one a reach. Raises CatalogError naming the rule that cannot be compiled."""
         checks: list[Check] = []
+        self._rates = {rule.stated: rule for rule in declared.rules if isinstance(rule, Rate)}
         for rule in declared.rules:
             try:
                 checks.extend(self._checks(rule))
@@ -383,105 +282,112 @@ class _Compiler:
                 yield Suite(self.form, reach, of_reach)
 
     def _reach(self, check: Check) -> Reach:
-        if any(column.when != "now" for column in check.columns):
+        if check.past or any(column.when != "now" for column in check.columns):
             return "across_periods"
         return "form" if {column.form_id for column in check.columns} == {self.form.form_id} else "across_forms"
 
     def _checks(self, rule: Rule) -> Iterator[Check]:
         match rule:
             case PartWhole():
-                parts, whole = self._resolve(rule.parts), self._resolve(rule.whole)
-                part_sum, whole_sum = self._sum(parts), self._sum(whole, blank_is_nothing=False)
-                yield self._check(
+                parts, whole = self.resolve(rule.parts), self.resolve(rule.whole)
+                part_sum, whole_sum = self.sum_of(parts), self.sum_of(whole, blank_is_nothing=False)
+                yield self.check(
                     rule,
                     rule.kind,
                     (*parts, *whole),
                     f"coalesce({part_sum} <= {whole_sum}, true)",
-                    self._shown(part_sum),
-                    self._shown(whole_sum),
-                    {"parts": self._names(parts), "whole": self._names(whole)},
+                    self.shown(part_sum),
+                    self.shown(whole_sum),
+                    {"parts": self.names(parts), "whole": self.names(whole)},
                 )
             case Sum():
-                parts, (whole_column,) = self._resolve(rule.parts), self._resolve([rule.whole])
-                part_sum, whole_sum = self._sum(parts), self._column(whole_column)
-                any_part = " or ".join(f"{self._column(part)} is not null" for part in parts)
-                yield self._check(
+                parts, (whole_column,) = self.resolve(rule.parts), self.resolve([rule.whole])
+                part_sum, whole_sum = self.sum_of(parts), self.column(whole_column)
+                any_part = " or ".join(f"{self.column(part)} is not null" for part in parts)
+                yield self.check(
                     rule,
                     rule.kind,
                     (whole_column, *parts),
                     f"coalesce({whole_sum} = {part_sum}, true) or not ({any_part})",
-                    self._shown(whole_sum),
-                    self._shown(part_sum),
-                    {"parts": self._names(parts), "whole": self._names([whole_column])},
+                    self.shown(whole_sum),
+                    self.shown(part_sum),
+                    {"parts": self.names(parts), "whole": self.names([whole_column])},
                 )
             case AmountCount():
                 yield from self._amount_and_count(rule)
             case Rate():
                 yield from self._rate(rule)
             case Equal():
-                (left,), (right,) = self._resolve([rule.left]), self._resolve([rule.right])
-                yield self._check(
+                (left,), (right,) = self.resolve([rule.left]), self.resolve([rule.right])
+                yield self.check(
                     rule,
                     rule.kind,
                     (left, right),
-                    f"coalesce({self._column(left)} = {self._column(right)}, true)",
-                    self._shown(self._column(left)),
-                    self._shown(self._column(right)),
-                    {"left": self._names([left]), "right": self._names([right])},
+                    f"coalesce({self.column(left)} = {self.column(right)}, true)",
+                    self.shown(self.column(left)),
+                    self.shown(self.column(right)),
+                    {"left": self.names([left]), "right": self.names([right])},
                 )
             case StatedFigure():
                 yield from self._stated_figure(rule)
+            case WrongPeriod():
+                yield self._wrong_period(rule)
             case Total():
                 yield from self._total(rule)
             case NotApplicable():
-                for column in self._resolve(rule.indicators):
+                for column in self.resolve(rule.indicators):
                     yield self._not_applicable(rule, column)
-            case NotFalling():
-                yield from self._not_falling(rule)
-            case Accumulates():
-                yield from self._accumulates(rule)
-            case StatedChange():
-                yield self._stated_change(rule)
+            case PartitionsAgree():
+                yield self._partitions_agree(rule)
+            case WholeBase():
+                yield self._whole_base(rule)
+            case ChangeTriple():
+                yield from self._change_triple(rule)
+            case OverallRate():
+                yield from self._overall_rate(rule)
+            case NeverFixed():
+                yield over_time.never_fixed(self, rule)
+            case _:
+                yield from over_time.checks_over_time(self, rule)
 
     def _amount_and_count(self, rule: AmountCount) -> Iterator[Check]:
-        amount, count = self._resolve(rule.amount), self._resolve(rule.count)
-        sums = {"amount": self._sum(amount), "count": self._sum(count)}
-        names = {"amount": self._names(amount), "count": self._names(count)}
+        amount, count = self.resolve(rule.amount), self.resolve(rule.count)
+        sums = {"amount": self.sum_of(amount), "count": self.sum_of(count)}
+        names = {"amount": self.names(amount), "count": self.names(count)}
         for subject, other, suffix in (("amount", "count", ""), ("count", "amount", "_back")):
             if suffix and not rule.and_back:
                 continue
-            yield self._check(
+            yield self.check(
                 rule,
                 rule.kind,
                 (*amount, *count),
                 f"not (coalesce({sums[subject]}, 0) > 0 and coalesce({sums[other]}, 0) = 0)",
-                self._shown(sums[subject]),
+                self.shown(sums[subject]),
                 "'> 0'" if suffix else "'0'",
-                {**names, "found": self._shown(sums[other])},
+                {**names, "found": self.shown(sums[other])},
                 suffix=suffix,
             )
 
     def _rate(self, rule: Rate) -> Iterator[Check]:
-        (subject,) = self._resolve([rule.stated])
+        (subject,) = self.resolve([rule.stated])
         if subject.form_id != self.form.form_id:
             raise ValueError(f"stated: expected an indicator of form {self.form.form_id}")
-        numerator, denominator = self._resolve(rule.numerator), self._resolve(rule.denominator)
-        over = self._sum(numerator, blank_is_nothing=False)
-        under = self._sum(denominator, blank_is_nothing=False)
-        stated = self._column(subject)
-        decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
-        typed = _quote(column_name(subject, self.form.form_id, "__text"))
+        numerator, denominator = self.resolve(rule.numerator), self.resolve(rule.denominator)
+        over = self.sum_of(numerator, blank_is_nothing=False)
+        under = self.sum_of(denominator, blank_is_nothing=False)
+        stated = self.column(subject)
+        decimals, typed = self.decimals(subject), self.typed(subject)
         exact = f"({rule.scale} * {over} / nullif({under}, 0))"
         right = f"(round({exact}, {decimals}) = {stated})"
         cut_off = f"(trunc({exact}, {decimals}) = {stated})"
         empty = f"({under} = 0 and {over} = 0 and {stated} = 0)"
         columns = (subject, *numerator, *denominator)
         names = {
-            "subject": self._names([subject]),
-            "numerator": self._names(numerator, in_brackets=True),
-            "denominator": self._names(denominator, in_brackets=True),
+            "subject": self.names([subject]),
+            "numerator": self.names(numerator, in_brackets=True),
+            "denominator": self.names(denominator, in_brackets=True),
         }
-        rounded = f"coalesce(round({exact}, {decimals})::text || {self._percent_sign(typed)}, '—')"
+        rounded = f"coalesce(round({exact}, {decimals})::text || {self.percent_sign(typed)}, '—')"
         unknown = f"{stated} is null or {over} is null or {under} is null"
         conditions = (
             ("", rule.severity, f"{unknown} or coalesce({right} or {cut_off}, {empty})"),
@@ -490,29 +396,76 @@ class _Compiler:
         )
         for suffix, severity, condition in conditions:
             expected = "'—'" if suffix == "_zero_base" else rounded
-            yield self._check(
-                rule, rule.kind, columns, condition, typed, expected, names, suffix=suffix, severity=severity
+            yield self.check(
+                *(rule, rule.kind, columns, condition, typed, expected, names),
+                suffix=suffix,
+                severity=severity,
+                printed=(subject,),
             )
+        if rule.unit_rates:
+            yield self._mean_of_rates(rule, subject, f"({right} or {cut_off})", rounded)
+
+    def _mean_of_rates(self, rule: Rate, subject: Column, is_right: str, rounded: str) -> Check:
+        """Return what tells that a bulletin states the mean of its units' rates: that is what rates come to there."""
+        if not self.form.bulletin:
+            raise ValueError(f"unit_rates: form {self.form.form_id} is no bulletin")
+        (rates,) = self.resolve([rule.unit_rates or ""])
+        if rates.form_id == self.form.form_id or self.indicator(rates).measure_kind != "rate":
+            raise ValueError("unit_rates: expected a rate of a form that units report")
+        mean, stated, decimals = self.column(rates), self.column(subject), self.decimals(subject)
+        is_mean = f"(round({mean}, {decimals}) = {stated} or trunc({mean}, {decimals}) = {stated})"
+        return self.check(
+            *(rule, rule.kind, (subject, rates), f"not coalesce({is_mean} and not {is_right}, false)"),
+            self.typed(subject),
+            rounded,
+            {"subject": self.names([subject]), "unit_rates": self.names([rates])},
+            suffix="_mean",
+            severity=Severity.NOTICE,
+            printed=(subject,),
+        )
+
+    def _wrong_period(self, rule: WrongPeriod) -> Check:
+        (subject,) = self.resolve([rule.stated])
+        if not self.form.bulletin or subject.form_id != self.form.form_id:
+            raise ValueError(f"stated: expected an indicator of a bulletin, of form {self.form.form_id}")
+        numerator, denominator = self.resolve(rule.numerator), self.resolve(rule.denominator)
+        over, under = (self.sum_of(terms, blank_is_nothing=False) for terms in (numerator, denominator))
+        exact = f"round({rule.scale} * {over} / nullif({under}, 0), {self.decimals(subject)})"
+        return self.check(
+            *(rule, rule.kind, (subject, *numerator, *denominator)),
+            f"coalesce({exact} <> {self.column(subject)}, true)",
+            self.typed(subject),
+            "'—'",
+            {
+                "subject": self.names([subject]),
+                "numerator": self.names(numerator, in_brackets=True),
+                "denominator": self.names(denominator, in_brackets=True),
+            },
+            printed=(subject,),
+        )
 
     def _stated_figure(self, rule: StatedFigure) -> Iterator[Check]:
         if not self.form.bulletin:
             raise ValueError(f"form {self.form.form_id} is no bulletin")
-        (subject,), of = self._resolve([rule.stated]), self._resolve(rule.of)
+        (subject,), of = self.resolve([rule.stated]), self.resolve(rule.of)
         if subject.form_id != self.form.form_id:
             raise ValueError(f"stated: expected an indicator of form {self.form.form_id}")
-        stated, exact = self._column(subject), self._sum(of)
-        decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
-        typed = _quote(column_name(subject, self.form.form_id, "__text"))
+        stated, exact = self.column(subject), self.sum_of(of)
+        decimals = quote(column_name(subject, self.form.form_id, "__decimals"))
+        typed = quote(column_name(subject, self.form.form_id, "__text"))
         right = f"(round({exact}, {decimals}) = {stated})"
         cut_off = f"(trunc({exact}, {decimals}) = {stated})"
-        names = {"subject": self._names([subject]), "of": self._names(of)}
-        expected = f"round({exact}, {decimals})::text || {self._percent_sign(typed)}"
+        names = {"subject": self.names([subject]), "of": self.names(of)}
+        expected = f"round({exact}, {decimals})::text || {self.percent_sign(typed)}"
         for suffix, severity, condition in (
             ("", rule.severity, f"coalesce({right} or {cut_off}, true)"),
             ("_truncated", Severity.NOTICE, f"not coalesce({cut_off} and not {right}, false)"),
         ):
-            yield self._check(
-                rule, rule.kind, (subject, *of), condition, typed, expected, names, suffix=suffix, severity=severity
+            yield self.check(
+                *(rule, rule.kind, (subject, *of), condition, typed, expected, names),
+                suffix=suffix,
+                severity=severity,
+                printed=(subject,),
             )
 
     def _total(self, rule: Total) -> Iterator[Check]:
@@ -522,141 +475,214 @@ class _Compiler:
             wanted = [item.indicator_id for item in self.form.indicators if item.measure_kind in ("flow", "stock")]
         else:
             wanted = list(rule.indicators)
-        for column in self._resolve(wanted):
-            printed = self._column(column)
-            added = _quote(column_name(column, self.form.form_id, "__sum"))
-            yield self._check(
+        for column in self.resolve(wanted):
+            printed = self.column(column)
+            added = quote(column_name(column, self.form.form_id, "__sum"))
+            yield self.check(
                 rule,
                 rule.kind,
                 (column,),
                 f"row_role <> 'total' or rows_left_out > 0 or coalesce({printed} = {added}, true)",
-                self._shown(printed),
-                self._shown(added),
+                self.shown(printed),
+                self.shown(added),
                 {
-                    "subject": self._names([column]),
-                    "total": _literal(self.form.total_row.labels[0]),
+                    "subject": self.names([column]),
+                    "total": literal(self.form.total_row.labels[0]),
                     "count": "rows_summed::text",
-                    "difference": self._shown(f"{printed} - {added}"),
+                    "difference": self.shown(f"{printed} - {added}"),
                 },
                 rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(wanted) > 1 else rule.rule_id,
             )
+
+    def _partitions_agree(self, rule: PartitionsAgree) -> Check:
+        partitions = [self.resolve(parts) for parts in rule.partitions]
+        sums = [self.sum_of(parts) for parts in partitions]
+        first, *others = sums
+        equal = " and ".join(f"{first} = {other}" for other in others)
+        values = {f"sum_{number}": self.shown(added) for number, added in enumerate(sums, 1)}
+        values |= {f"parts_{number}": self.names(parts) for number, parts in enumerate(partitions, 1)}
+        said = "，".join(f"{{parts_{number}}}为 {{sum_{number}}}" for number in range(1, len(sums) + 1))
+        differing = "".join(f" when {first} <> {other} then {self.shown(other)}" for other in others)
+        return self.check(
+            rule,
+            rule.kind,
+            [column for parts in partitions for column in parts],
+            f"coalesce({equal}, true)",
+            self.shown(first),
+            f"case{differing} end",
+            values,
+            message=f"同一总数的几种分法应当相等：{said}。",
+        )
+
+    def _whole_base(self, rule: WholeBase) -> Check:
+        (column,), (subject,) = self.resolve([rule.value]), self.resolve([rule.change])
+        if {column.form_id, subject.form_id} != {self.form.form_id}:
+            raise ValueError(f"value, change: expected indicators of form {self.form.form_id}")
+        if self.is_measured(column):
+            raise ValueError(f"value: expected a count, {column.key} is an amount of money")
+        value, stated, decimals, typed = (
+            self.column(column),
+            self.column(subject),
+            self.decimals(subject),
+            self.typed(subject),
+        )
+        # The bases that fit lie next to one another around value ÷ (1 + change): if one is whole, one of two is.
+        less = f"trunc(100 * {value} / nullif(100 + {stated}, 0), 0)"
+        bases = (less, f"({less} + 1)")
+        changes = [f"(100 * ({value} - {base}) / nullif({base}, 0))" for base in bases]
+        fits = " or ".join(
+            f"coalesce(round({exact}, {decimals}) = {stated} or trunc({exact}, {decimals}) = {stated}, false)"
+            for exact in changes
+        )
+        shown = [f"coalesce(round({exact}, {decimals})::text || {self.percent_sign(typed)}, '—')" for exact in changes]
+        from_less, from_more = changes
+        is_nearer = f"abs({from_less} - {stated}) <= abs({from_more} - {stated})"
+        return self.check(
+            rule,
+            rule.kind,
+            (subject, column),
+            # What fell by all of it fits any base that is large enough.
+            f"{value} is null or {stated} is null or {decimals} is null or {value} <> trunc({value}, 0) or {value} < 0"
+            f" or {value} = 0 and {stated} = 0 or {stated} = -100 or {stated} > -100 and ({fits})",
+            typed,
+            f"case when {is_nearer} then {shown[0]} else {shown[1]} end",
+            {
+                "subject": self.names([subject]),
+                "value_name": self.names([column]),
+                "value": self.shown(value),
+                "less": self.shown(bases[0]),
+                "more": self.shown(bases[1]),
+                "from_less": shown[0],
+                "from_more": shown[1],
+            },
+            printed=(subject,),
+        )
+
+    def _change_triple(self, rule: ChangeTriple) -> Iterator[Check]:
+        references = [rule.value, rule.delta, rule.percent, *([rule.base] if rule.base else [])]
+        columns = self.resolve(references)
+        if {column.form_id for column in columns} != {self.form.form_id}:
+            raise ValueError(f"value, delta, percent, base: expected indicators of form {self.form.form_id}")
+        value_column, delta_column, percent_column, *base_columns = columns
+        value, delta, percent = map(self.column, columns[:3])
+        is_measured = self.is_measured(value_column)
+        severity = Severity.QUESTION if is_measured and rule.severity is Severity.ERROR else rule.severity
+        names = {"value_name": self.names([value_column]), "value": self.shown(value)}
+        if base_columns:
+            base = self.column(base_columns[0])
+            decimals = self.decimals(delta_column)
+            exact = f"{value} - {base} = {delta}"
+            rounded = f"trunc(({value} - {base} - {delta}) / 2, {decimals}) = 0"  # off by the last digit at most
+            yield self.check(
+                rule,
+                rule.kind,
+                (delta_column, value_column, *base_columns),
+                f"coalesce({rounded if is_measured else exact}, true)",
+                self.typed(delta_column),
+                self.shown(f"{value} - {base}"),
+                {
+                    **names,
+                    "subject": self.names([delta_column]),
+                    "base_name": self.names(base_columns),
+                    "base": self.shown(base),
+                },
+                severity=severity,
+                printed=(delta_column,),
+            )
+        else:
+            base = f"({value} - {delta})"
+        decimals, typed = self.decimals(percent_column), self.typed(percent_column)
+        change = f"(100 * ({value} - {base}) / nullif(abs({base}), 0))"
+        right = f"round({change}, {decimals}) = {percent} or trunc({change}, {decimals}) = {percent}"
+        yield self.check(
+            rule,
+            rule.kind,
+            (percent_column, value_column, *(base_columns or [delta_column])),
+            f"coalesce({right}, true)",
+            typed,
+            f"coalesce(round({change}, {decimals})::text || {self.percent_sign(typed)}, '—')",
+            {**names, "subject": self.names([percent_column]), "base": self.shown(base)},
+            suffix="_percent",
+            severity=severity,
+            printed=(percent_column,),
+        )
+
+    def _overall_rate(self, rule: OverallRate) -> Iterator[Check]:
+        if self.form.total_row is None:
+            raise ValueError(f"form {self.form.form_id} declares no total_row")
+        (subject,) = self.resolve([rule.rate])
+        if subject.form_id != self.form.form_id or self.indicator(subject).measure_kind != "rate":
+            raise ValueError(f"rate: expected a rate of form {self.form.form_id}")
+        stated, decimals, typed = self.column(subject), self.decimals(subject), self.typed(subject)
+        added, least, most, count = (
+            quote(column_name(subject, self.form.form_id, suffix)) for suffix in ("__sum", "__min", "__max", "__count")
+        )
+        elsewhere = "row_role <> 'total' or rows_left_out > 0"
+        values = {
+            "subject": self.names([subject]),
+            "total": literal(self.form.total_row.labels[0]),
+            "count": f"{count}::text",
+            "least": self.shown(least),
+            "most": self.shown(most),
+        }
+        known = "false"
+        if sibling := self._rates.get(rule.rate):
+            numerator, denominator = self.resolve(sibling.numerator), self.resolve(sibling.denominator)
+            columns = (subject, *numerator, *denominator)
+            if {column.form_id for column in columns} == {self.form.form_id}:
+                over = self.sum_of(numerator, blank_is_nothing=False)
+                under = self.sum_of(denominator, blank_is_nothing=False)
+                known = f"({over} is not null and {under} is not null)"
+                exact = f"({sibling.scale} * {over} / nullif({under}, 0))"
+                mean = f"({added} / nullif({count}, 0))"
+                right, is_mean = (
+                    f"(round({figure}, {decimals}) = {stated} or trunc({figure}, {decimals}) = {stated})"
+                    for figure in (exact, mean)
+                )
+                yield self.check(
+                    rule,
+                    rule.kind,
+                    columns,
+                    f"{elsewhere} or not coalesce(not {right} and {is_mean} and {least} < {most}, false)",
+                    typed,
+                    f"coalesce(round({exact}, {decimals})::text || {self.percent_sign(typed)}, '—')",
+                    values,
+                    suffix="_mean",
+                    severity=Severity.NOTICE,
+                    printed=(subject,),
+                    spread=(subject,),
+                )
+        yield self.check(
+            rule,
+            rule.kind,
+            (subject,) if known == "false" else columns,
+            f"{elsewhere} or {known} or coalesce({stated} >= trunc({least}, {decimals})"
+            f" and {stated} <= round({most}, {decimals}), true)",
+            typed,
+            f"{self.shown(least)} || '～' || {self.shown(most)}",
+            values,
+            printed=(subject,),
+            spread=(subject,),
+        )
 
     def _not_applicable(self, rule: NotApplicable, column: Column) -> Check:
         indicator = next(item for item in self.form.indicators if item.indicator_id == column.indicator_id)
         if column.form_id != self.form.form_id or not indicator.applies_to:
             raise ValueError(f"{column.key}: expected an indicator of this form that declares applies_to")
-        kinds = ", ".join(_literal(kind) for kind in indicator.applies_to)
-        value = self._column(column)
-        return self._check(
+        kinds = ", ".join(literal(kind) for kind in indicator.applies_to)
+        value = self.column(column)
+        return self.check(
             rule,
             rule.kind,
             (column,),
             f"row_role = 'total' or unit_kind in ({kinds}) or coalesce({value}, 0) = 0",
-            self._shown(value),
+            self.shown(value),
             "'不填'",
-            {"subject": self._names([column]), "kind": "unit_kind"},
+            {"subject": self.names([column]), "kind": "unit_kind"},
             rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(rule.indicators) > 1 else rule.rule_id,
         )
 
-    def _not_falling(self, rule: NotFalling) -> Iterator[Check]:
-        wanted = self._cumulative(rule.indicators)
-        if not wanted:
-            raise ValueError(f"indicators: form {self.form.form_id} has no cumulative flows")
-        for column in wanted:
-            before = replace(column, when="previous")
-            yield self._check(
-                rule,
-                rule.kind,
-                (column, before),
-                f"opens_window or coalesce({self._column(column)} >= {self._column(before)}, true)",
-                self._shown(self._column(column)),
-                self._shown(self._column(before)),
-                {"subject": self._names([column]), "previous_period": "previous_period_name"},
-                rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(wanted) > 1 else rule.rule_id,
-            )
-
-    def _accumulates(self, rule: Accumulates) -> Iterator[Check]:
-        stated_both = self.form.counterparts
-        wanted = [column for column in self._cumulative(rule.indicators) if column.indicator_id in stated_both]
-        if not wanted or (rule.indicators != "all" and len(wanted) < len(rule.indicators)):
-            raise ValueError("indicators: expected cumulative flows that have a counterpart of the period alone")
-        for column in wanted:
-            single, before = Column(column.form_id, stated_both[column.indicator_id]), replace(column, when="previous")
-            names = (self._column(column), self._column(single), self._column(before))
-            cumulative, alone, earlier = names
-            yield self._check(
-                rule,
-                rule.kind,
-                (column, single, before),
-                f"case when opens_window then coalesce({cumulative} = {alone}, true)"
-                f" else coalesce({cumulative} = {earlier} + {alone}, true) end",
-                self._shown(cumulative),
-                self._shown(f"case when opens_window then {alone} else {earlier} + {alone} end"),
-                {
-                    "subject": self._names([column]),
-                    "previous_period": "case when opens_window then '起算日' else previous_period_name end",
-                    "before": self._shown(f"case when opens_window then 0 else {earlier} end"),
-                    "single": self._shown(alone),
-                },
-                rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(wanted) > 1 else rule.rule_id,
-                needs_partners=False,
-            )
-
-    def _stated_change(self, rule: StatedChange) -> Check:
-        (subject,), (column,) = self._resolve([rule.stated]), self._resolve([rule.of])
-        if {subject.form_id, column.form_id} != {self.form.form_id}:
-            raise ValueError(f"stated, of: expected indicators of form {self.form.form_id}")
-        now_known = replace(column, when=rule.against)
-        first_known = replace(column, when="previous_first" if rule.against == "previous" else "year_ago_first")
-        stated, value = self._column(subject), self._column(column)
-        decimals = _quote(column_name(subject, self.form.form_id, "__decimals"))
-        typed = _quote(column_name(subject, self.form.form_id, "__text"))
-
-        def change(base: str) -> str:
-            if rule.measured_in == "percent":
-                return f"(100 * ({value} - {base}) / nullif(abs({base}), 0))"
-            return f"({value} - {base})"
-
-        changes = [change(self._column(base)) for base in (now_known, first_known)]
-        right = " or ".join(
-            f"round({exact}, {decimals}) = {stated} or trunc({exact}, {decimals}) = {stated}" for exact in changes
-        )
-        unknown = " or ".join(f"{name} is null" for name in (stated, value, self._column(now_known), changes[0]))
-        return self._check(
-            rule,
-            rule.kind,
-            (subject, column, now_known, first_known),
-            f"{unknown} or coalesce({right}, false)",
-            typed,
-            f"coalesce(round({changes[0]}, {decimals})::text || {self._percent_sign(typed)}, '—')",
-            {
-                "subject": self._names([subject]),
-                "value": self._shown(value),
-                "base": self._shown(self._column(now_known)),
-                "base_period": f"{rule.against}_period_name",
-            },
-        )
-
-    def _cumulative(self, references: Literal["all"] | Sequence[str]) -> tuple[Column, ...]:
-        """Return the cumulative flows among the indicators named, or all the form has."""
-        flows = {
-            item.indicator_id
-            for item in self.form.indicators
-            if item.measure_kind == "flow" and self.form.figures_of(item) == "cumulative"
-        }
-        if references == "all":
-            return tuple(
-                Column(self.form.form_id, item.indicator_id)
-                for item in self.form.indicators
-                if item.indicator_id in flows
-            )
-        columns = self._resolve(references)
-        for column in columns:
-            if column.form_id != self.form.form_id or column.indicator_id not in flows:
-                raise ValueError(f"{column.key}: expected a cumulative flow of form {self.form.form_id}")
-        return columns
-
-    def _check(
+    def check(
         self,
         rule: Rule,
         kind: str,
@@ -669,12 +695,17 @@ class _Compiler:
         suffix: str = "",
         severity: Severity | None = None,
         rule_id: str | None = None,
+        message: str | None = None,
         needs_partners: bool = True,
+        printed: tuple[Column, ...] = (),
+        spread: tuple[Column, ...] = (),
+        past: tuple[Past, ...] = (),
     ) -> Check:
-        message = MESSAGES[kind + suffix] if suffix or not rule.message else rule.message
+        """Return a check; one with a ``suffix`` says something of its own, whatever message the rule declares."""
+        message = rule.message if rule.message and not suffix else message or MESSAGES[kind + suffix]
         known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
         for column in columns:
-            known.setdefault(column.indicator_id, self._shown(self._column(column)))
+            known.setdefault(column.indicator_id, self.shown(self.column(column)))
         for name in re.findall(r"\{(\w+)\}", message):
             if name not in known:
                 raise ValueError(f"message: {{{name}}} is not known here; known: {sorted(known)}")
@@ -689,17 +720,51 @@ class _Compiler:
             expected=expected,
             message=message,
             values=known,
+            printed=printed,
+            spread=spread,
+            past=past,
         )
 
-    def _resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
+    def resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
+        """Return the columns of references. Raises ValueError naming one that does not exist."""
         return tuple(Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references)
 
-    def _column(self, column: Column) -> str:
-        return _quote(column_name(column, self.form.form_id))
+    def own(self, indicator_id: str) -> Column:
+        """Return a column of the form itself."""
+        return Column(self.form.form_id, indicator_id)
 
-    def _sum(self, columns: Sequence[Column], *, blank_is_nothing: bool = True) -> str:
+    def indicator(self, column: Column) -> Indicator:
+        """Return the indicator of a column."""
+        form = self.catalog.form_by_id[column.form_id]
+        return next(item for item in form.indicators if item.indicator_id == column.indicator_id)
+
+    def is_measured(self, column: Column) -> bool:
+        """Return whether a column holds amounts, which are rounded, and not whole numbers."""
+        return self.indicator(column).unit_of_measure in MONEY
+
+    def column(self, column: Column) -> str:
+        """Return a column of the wide row in SQL."""
+        return quote(column_name(column, self.form.form_id))
+
+    def decimals(self, column: Column) -> str:
+        """Return in SQL how many decimals are printed in a cell."""
+        return quote(column_name(column, self.form.form_id, "__decimals"))
+
+    def typed(self, column: Column) -> str:
+        """Return the text of a cell in SQL."""
+        return quote(column_name(column, self.form.form_id, "__text"))
+
+    def past(self, column: Column, what: PastFigure, periods: int) -> Past:
+        """Return what earlier periods say of a column of the form."""
+        return Past(column, what, periods, self.form.figures_of(self.indicator(column)) == "cumulative")
+
+    def past_column(self, past: Past) -> str:
+        """Return what earlier periods say in SQL."""
+        return quote(past.name(self.form.form_id))
+
+    def sum_of(self, columns: Sequence[Column], *, blank_is_nothing: bool = True) -> str:
         """Return the sum of columns in SQL: NULL if all are blank, or, where blanks count, if any is."""
-        names = [self._column(column) for column in columns]
+        names = [self.column(column) for column in columns]
         if len(names) == 1:
             return names[0]
         if not blank_is_nothing:
@@ -715,17 +780,17 @@ class _Compiler:
         """
         home, by_source = self.form.form_id, {column.source: list[str]() for column in columns}
         for column in columns:
-            by_source[column.source].append(_literal(column.key))
+            by_source[column.source].append(literal(column.key))
         conditions = []
         for source, keys in by_source.items():
-            read = f"{_quote(column_name(source.column('cells_read'), home))} @> array[{', '.join(keys)}]"
+            read = f"{quote(column_name(source.column('cells_read'), home))} @> array[{', '.join(keys)}]"
             if needs_partners or source == Source(home):
                 conditions.append(f"coalesce({read}, false)")
             else:
                 conditions.append(f"(opens_window or coalesce({read}, true))")
         return " and ".join(conditions)
 
-    def _names(self, columns: Sequence[Column], *, in_brackets: bool = False) -> str:
+    def names(self, columns: Sequence[Column], *, in_brackets: bool = False) -> str:
         """Return the captions of columns as an SQL literal; columns of another form carry its title.
 
         With ``in_brackets`` several of them stand in brackets, as the terms of a fraction.
@@ -736,19 +801,21 @@ class _Compiler:
             caption = next(item.caption for item in form.indicators if item.indicator_id == column.indicator_id)
             captions.append(caption if form is self.form else f"《{form.title}》{caption}")
         added = "＋".join(captions)
-        return _literal(f"（{added}）" if in_brackets and len(captions) > 1 else added)
+        return literal(f"（{added}）" if in_brackets and len(captions) > 1 else added)
 
     @staticmethod
-    def _percent_sign(typed: str) -> str:
+    def percent_sign(typed: str) -> str:
         """Return the sign that the text of a cell ends with, or nothing."""
         return f"case when {typed} like '%\\%' then '%' else '' end"
 
     @staticmethod
-    def _shown(expression: str) -> str:
+    def shown(expression: str) -> str:
+        """Return a figure as people read it, in SQL."""
         return f"coalesce(trim_scale({expression})::text, '空白')"
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
+    """Return a column's name in SQL."""
     return f'"{name}"'
 
 
@@ -758,5 +825,6 @@ def _text_of_literal(expression: str) -> str:
     return match[1].replace("''", "'") if match else ""
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Return a text in SQL."""
     return "'" + text.replace("'", "''") + "'"

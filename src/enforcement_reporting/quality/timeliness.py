@@ -17,7 +17,8 @@ from pydantic import Field
 from enforcement_reporting.catalog import Catalog, CatalogError, Id, Model, Text, load_catalog, read_definition
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality.check import RuleError, message_sql, validation_by_great_expectations
-from enforcement_reporting.quality.rules import TIMELINESS, Check
+from enforcement_reporting.quality.declared import TIMELINESS
+from enforcement_reporting.quality.rules import Check
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 

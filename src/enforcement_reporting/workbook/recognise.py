@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,6 +42,12 @@ COVERAGE_WITHOUT_TITLE = 0.8
 
 # A note below a table may speak of any form and any period.
 _NOTE = re.compile(r"\s*[(（【\[]?\s*(?:[0-9一二三四五六七八九十]{1,2}[、.．]|[备附]?\s*注|说\s*明)")
+# But what a table itself covers should be what its title says; what is compared or planned is another matter.
+_STATES_PERIOD = re.compile(
+    "统计(?:时间|期间|区间|时段|期|截止|截至)|报表期|所属期|数据(?:截[至止]|为|系)|本表(?:统计|反映|数据|为|系)"
+)
+_SPEAKS_OF_OTHERS = re.compile(r"比|同期|上年|去年|较|计划|含|其中|口径|起|[〔\[]")
+_LAST_DAY = re.compile("(?<=月)(?:[0-9０-９]{1,2}[日号]|底|末)")
 _LONGEST_LINE = 2_000  # characters in a row whose cells are remembered together
 _MOST_LINES = 4  # that name a unit and are remembered together
 # Rows as they stand in a skeleton.
@@ -414,6 +420,8 @@ class Reader:
                         period_id=period.period_id,
                     )
                 )
+            if not is_list:
+                result.file_findings += self._notes_that_differ(number, table, sheet, recognition)
         elif recognition.candidates:
             stated = "、".join(candidate.name for candidate in recognition.candidates)
             cells = _cells_of(sheet.grid, recognition.evidence.split(" | "))
@@ -422,6 +430,28 @@ class Reader:
             example = _EXAMPLES[form.calendar.kind.value]
             result.file_findings.append(table.header_finding("period_not_recognised", expected=example))
         return recognition
+
+    def _notes_that_differ(
+        self, number: int, table: Table, sheet: Sheet, recognition: Recognition
+    ) -> Iterator[ReadingFinding]:
+        """Yield a finding for each note below a table that says the table is of another period."""
+        evidence, period = recognition.evidence, recognition.period
+        for text in sheet.texts_in(table.rows_below()):
+            if text in evidence or not _STATES_PERIOD.search(text) or _SPEAKS_OF_OTHERS.search(text):
+                continue
+            for said in dict.fromkeys((text, _LAST_DAY.sub("", text))):
+                found = self._recognised(number, (said,), (evidence,))
+                if found.evidence != said:
+                    continue
+                if period and found.period and found.period != period:
+                    yield table.finding(
+                        "note_differs",
+                        cells=_cells_of(sheet.grid, [text]),
+                        stated=found.period.name,
+                        expected=period.name,
+                        period_id=period.period_id,
+                    )
+                break
 
     def _calendar(self, form: Form) -> Calendar:
         return self._calendars[self._calendar_number[form.form_id]]
