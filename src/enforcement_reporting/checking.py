@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.findings import ReadingFinding, Severity
 from enforcement_reporting.quality.at_hand import NotChecked, RuleFinding, Submission, check_at_hand
+from enforcement_reporting.quality.mending import Proposal
 from enforcement_reporting.quality.rules import load_suites
 from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook
 
@@ -35,6 +37,11 @@ class Finding:
     stated: str | None
     expected: str | None
     message: str
+    proposals: tuple[Proposal, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is printed for programs."""
+        return vars(self) | {"proposals": [proposal.as_json() for proposal in self.proposals]}
 
 
 @dataclass
@@ -64,7 +71,7 @@ class Checked:
 
     def as_json(self) -> str:
         """Return all findings as a JSON list; a file that cannot be read has one that says why."""
-        found = [vars(finding) for file in self.files for finding in self._findings_of(file)]
+        found = [finding.as_json() for file in self.files for finding in self._findings_of(file)]
         return json.dumps(found, ensure_ascii=False, indent=2)
 
     def lines(self) -> Iterator[str]:
@@ -80,6 +87,8 @@ class Checked:
                 counts[finding.severity] += 1
                 where = " ".join(filter(None, (names.get(finding.unit or ""), finding.cells)))
                 yield f"  {_SIGNS[finding.severity]} {where}{' ' if where else ''}{finding.message}"
+                for proposal in finding.proposals:
+                    yield f"      → {proposal.text}"
         unreadable = sum(bool(file.reason) for file in self.files)
         said = f"，无法采集 {unreadable} 个" if unreadable else ""
         yield (
@@ -170,5 +179,5 @@ def _findings(name: str, workbook: ReadWorkbook, submissions: Iterable[Submissio
 def _of_rule(name: str, place: tuple[str, str, str], broken: RuleFinding) -> Finding:
     return Finding(
         *(name, *place, broken.rule_id, broken.severity),
-        *(broken.cells, broken.stated, broken.expected, broken.message),
+        *(broken.cells, broken.stated, broken.expected, broken.message, broken.proposals),
     )

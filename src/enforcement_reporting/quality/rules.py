@@ -204,6 +204,7 @@ class Check:
     expected: str
     message: str
     values: dict[str, str]
+    divided_by: tuple[Column, ...] = ()  # of the columns, a rate's denominator
 
     @property
     def statement(self) -> str:
@@ -464,7 +465,10 @@ class _Compiler:
         for suffix, severity, condition in conditions:
             expected = "'—'" if suffix == "_zero_base" else rounded
             yield self._check(
-                rule, rule.kind, columns, condition, typed, expected, names, suffix=suffix, severity=severity
+                *(rule, rule.kind, columns, condition, typed, expected, names),
+                suffix=suffix,
+                severity=severity,
+                divided_by=denominator,
             )
 
     def _total(self, rule: Total) -> Iterator[Check]:
@@ -622,6 +626,7 @@ class _Compiler:
         severity: Severity | None = None,
         rule_id: str | None = None,
         needs_partners: bool = True,
+        divided_by: tuple[Column, ...] = (),
     ) -> Check:
         message = MESSAGES[kind + suffix] if suffix or not rule.message else rule.message
         known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
@@ -640,6 +645,7 @@ class _Compiler:
             expected=expected,
             message=message,
             values=known,
+            divided_by=divided_by,
         )
 
     def _resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
