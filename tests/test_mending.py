@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from conftest import new_database, settings_for
+from enforcement_reporting import intake
 from enforcement_reporting.catalog import Catalog, load_catalog
-from enforcement_reporting.quality import load_suites
+from enforcement_reporting.checking import check_files
+from enforcement_reporting.local.postgres import LocalServer
+from enforcement_reporting.quality import check_submissions, load_suites
 from enforcement_reporting.quality.at_hand import Sheets, Submission
 from enforcement_reporting.quality.mending import KINDS, MOST, Proposal
 from enforcement_reporting.quality.rules import Suite
+from enforcement_reporting.warehouse import connect
 from enforcement_reporting.workbook import Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.addresses import column_letters
 from enforcement_reporting.workbook.measures import Reading
+from workbooks import workbook
 
 UNITS = "甲乙丙丁戊己庚辛"
 DEFINITIONS = {
@@ -65,12 +72,16 @@ BLANK = (None,) * 6
 Figures = Sequence[Any]
 
 
-@pytest.fixture(scope="module")
-def defined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalog, tuple[Suite, ...]]:
-    folder: Path = tmp_path_factory.mktemp("mending")
+def write_definitions(folder: Path) -> Path:
     for name, content in DEFINITIONS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def defined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalog, tuple[Suite, ...]]:
+    folder = write_definitions(tmp_path_factory.mktemp("mending"))
     catalog = load_catalog(folder)
     return catalog, load_suites(folder, catalog)
 
@@ -280,6 +291,10 @@ def test_a_planted_fault_is_always_among_the_proposals(defined: Any, seed: int, 
             cell, mended, total = "表!F2", str(sum(right)), swapped(sum(right), random)
         case _:
             cell, mended, total = "表!F2", str(sum(right)), sum(last)
+    gap = total - sum(units)
+    assume(
+        sum(could_be_swapped(value, off) for value, off in [(total, -gap), *((unit, gap) for unit in units)]) <= MOST
+    )
     rows = [(None,) * 4 + (unit, other) for unit, other in zip(units, others, strict=True)]
     stated = (None,) * 4 + (total, sum(others))
     before = [(None,) * 4 + (sum(last), None), *((None,) * 4 + (value, None) for value in last)]
@@ -292,6 +307,13 @@ def test_a_planted_fault_is_always_among_the_proposals(defined: Any, seed: int, 
 def large(random: Random) -> int:
     """Return a number of seven digits, the first four of which differ."""
     return int("".join(random.sample("123456789", 4))) * 1000 + random.randrange(1000)
+
+
+def could_be_swapped(value: int, off: int) -> bool:
+    """Return whether two digits swapped make a number so much larger."""
+    digits = str(value)
+    swaps = (digits[:n] + digits[n + 1] + digits[n] + digits[n + 2 :] for n in range(len(digits) - 1))
+    return str(value + off) in swaps
 
 
 def swapped(value: int, random: Random) -> int:
@@ -315,3 +337,48 @@ def test_every_proposal_does_what_it_says(defined: Any, units: list[int], off: i
             assert str(figures[change.cell]) == change.stated
             figures[change.cell] = int(change.needed)
             assert 2 * figures["表!F2"] == sum(figures.values())
+
+
+# In the warehouse.
+
+HEADER = ["单位", "排查（条）", "整改（条）", "未整改（条）", "整改率（%）", "检查（家次）", "罚款（万元）"]
+
+
+def table(month: str, total: Figures, units: Sequence[Figures]) -> bytes:
+    named = [["合计", *total], *([f"{name}镇", *figures] for name, figures in zip(UNITS, units, strict=False))]
+    return workbook([[f"{month}隐患统计表"], HEADER, *named])
+
+
+def test_the_warehouse_proposes_the_same_and_knows_last_period(
+    server: LocalServer, template: str, tmp_path: Path
+) -> None:
+    definitions = write_definitions(tmp_path / "definitions")
+    configured = settings_for(tmp_path / "state", definitions, new_database(server, template))
+    intake.prepare(configured)
+    last = [(100 + n, 60, 40 + n, "60%", 211 * n, 0) for n in range(1, 4)]
+    rows = [(584, 423, 125, "77.2%", 251, 0), (307, 200, 107, "65.1%", 452, 0), (402, 300, 102, "74.6%", 673, 0)]
+    paths = [tmp_path / "08.xlsx", tmp_path / "09.xlsx"]
+    paths[0].write_bytes(table("2025年8月", (306, 180, 126, None, 1266, 0), last))
+    paths[1].write_bytes(table("2025年9月", (1257, 923, 334, None, 1266, 0), rows))
+    for month, path in enumerate(paths, 9):
+        intake.ingest_files(configured, [str(path)], "collect", datetime(2025, month, 1, tzinfo=UTC))
+    check_submissions(configured)
+    with connect(configured) as connection:
+        found = dict(
+            connection.execute(
+                "select unit_id || ' ' || rule_id, proposals from quality.findings"
+                " where period_id = '2025-09' and severity <> 'notice'"
+            ).fetchall()
+        )
+    at_hand = {
+        f"{finding.unit} {finding.rule_id}": [proposal.as_json() for proposal in finding.proposals]
+        for file in check_files(definitions, [str(paths[1])]).files
+        for finding in file.findings
+        if finding.severity != "notice"
+    }
+    (stale,) = found.pop("all_units hazards.total_visits")
+    assert stale["text"] == "所填与上期相同，可能尚未更新：若将 F3（合计行）由 1266 改为 1376，则相符。"
+    assert at_hand.pop("all_units hazards.total_visits") == []
+    assert found == at_hand and len(found) == 3
+    changes = [item["changes"] for proposals in found.values() for item in proposals]
+    assert changes == [[{"cell": "Sheet1!B4", "from": "584", "to": "548"}]] * 3
