@@ -346,8 +346,23 @@ def test_a_finding_names_its_cells_and_the_command_ends_with_1(definitions: Path
         "expected": "5",
         "message": "整改（6）不应大于排查（5）。",
         "sentences": [],
+        "proposals": [],
     }
     assert "报送后才核对的规则" in done.stderr
+
+
+def test_what_would_mend_a_finding_stands_below_it(definitions: Path, tmp_path: Path) -> None:
+    path = hazards(tmp_path / "错.xlsx", ("镇街01", 584, 423, 125, "77.2%", 0, 0, 0))
+    done = call(definitions, path).stdout.splitlines()
+    place = next(number for number, line in enumerate(done) if "填报 584，各项相加为 548" in line)
+    mend = "可能是两个数字颠倒：若将 B3（排查）由 584 改为 548，则相符，另有 1 处问题也随之消除。"
+    assert done[place + 1] == f"      → {mend}"
+    found = {item["rule_id"]: item["proposals"] for item in json.loads(call(definitions, "--json", path).stdout)}
+    change = {"cell": "Sheet1!B3", "from": "584", "to": "548"}
+    assert found["hazards.found_adds_up"] == [
+        {"kind": "swapped_digits", "changes": [change], "is_choice": False, "text": mend}
+    ]
+    assert [item["changes"] for item in found["hazards.rate"]] == [[change]]
 
 
 def test_forms_are_held_against_one_another_where_both_are_given(definitions: Path, tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ import pytest
 
 from conftest import new_database, settings_for
 from enforcement_reporting import deadlines, intake
-from enforcement_reporting.deadlines import Draft, Look
+from enforcement_reporting.deadlines import Draft, Item, Look
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_obligations, check_submissions
-from enforcement_reporting.settings import Settings
+from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
 from workbooks import workbook
 
@@ -212,10 +212,23 @@ def test_what_contradicts_itself_goes_back_at_once_with_its_workbook_and_others_
     (draft,) = office.look(at("02-05", "11:21"))
     (item,) = draft.items
     assert (draft.to_unit, draft.is_urgent, item.kind) == ("乙镇", True, "returned")
-    ((severity, cells, message),) = item.findings
+    ((severity, cells, message, _),) = item.findings
     assert severity == "error" and "C3" in cells and "整改" in message
     assert office.rows("select file_name from mail.attachments") == [(item.workbook,)]
     assert office.look(at("02-05", "11:22")) == []
+
+
+def test_a_mail_says_below_a_finding_what_would_mend_it() -> None:
+    mend = "可能是两个数字颠倒：若将 B3（<排查>）由 584 改为 548，则相符。"
+    found = (("error", "表!B3", "不符。", f"{mend}\n{mend}"), ("question", "表!C3", "请核实。", ""))
+    item = Item("returned", 0, "甲镇", FORM, "2025年1月", "", 0, "", "2月5日", False, findings=found)
+    sender = {"name": "统计组", "how_to_send": "回复", "ask": "统计组"}
+    view = {"authority": "市应急局", "to": "甲镇", "sender": sender, "items": [item]}
+    templates = deadlines._templates(PROJECT_ROOT, "none")
+    text = templates["body.txt.j2"].render(view)
+    assert f"    ✕ 表!B3：不符。\n      → {mend}\n      → {mend}\n    ？ 表!C3：请核实。\n" in text
+    html = templates["body.html.j2"].render(view)
+    assert html.count("→ ") == 2 and "&lt;排查&gt;" in html
 
 
 def test_after_the_correction_the_unit_is_told_that_all_is_well_if_it_was_told_that_it_was_not(office: Office) -> None:

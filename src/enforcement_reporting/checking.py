@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.findings import ReadingFinding, Severity
@@ -22,6 +23,7 @@ from enforcement_reporting.quality.at_hand import (
     check_at_hand,
     nothing_known,
 )
+from enforcement_reporting.quality.mending import Proposal
 from enforcement_reporting.quality.rules import load_suites
 from enforcement_reporting.workbook import Reader, ReadWorkbook, Unbound, UnreadableWorkbook
 
@@ -44,6 +46,11 @@ class Finding:
     expected: str | None
     message: str
     sentences: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is printed for programs."""
+        return vars(self) | {"proposals": [proposal.as_json() for proposal in self.proposals]}
 
 
 @dataclass
@@ -74,7 +81,7 @@ class Checked:
 
     def as_json(self) -> str:
         """Return all findings as a JSON list; a file that cannot be read has one that says why."""
-        found = [vars(finding) for file in self.files for finding in self._findings_of(file)]
+        found = [finding.as_json() for file in self.files for finding in self._findings_of(file)]
         return json.dumps(found, ensure_ascii=False, indent=2)
 
     def lines(self) -> Iterator[str]:
@@ -92,6 +99,7 @@ class Checked:
                 where = " ".join(filter(None, (names.get(finding.unit or ""), cells)))
                 yield f"  {_SIGNS[finding.severity]} {where}{' ' if where else ''}{finding.message}"
                 yield from (f"      原句：{sentence}" for sentence in finding.sentences)
+                yield from (f"      → {proposal.text}" for proposal in finding.proposals)
             if file.unbound:
                 yield f"  未能对应到指标的数字，请人工核对（{len(file.unbound)} 句）："
                 for item in file.unbound:
@@ -197,5 +205,5 @@ def _findings(name: str, workbook: ReadWorkbook, submissions: Iterable[Submissio
 def _of_rule(name: str, place: tuple[str, str, str], broken: RuleFinding) -> Finding:
     return Finding(
         *(name, *place, broken.rule_id, broken.severity),
-        *(broken.cells, broken.stated, broken.expected, broken.message, broken.sentences),
+        *(broken.cells, broken.stated, broken.expected, broken.message, broken.sentences, broken.proposals),
     )

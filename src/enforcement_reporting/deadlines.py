@@ -60,7 +60,7 @@ class Item:
     extension: str
     received: str
     never_reported: bool
-    findings: tuple[tuple[str, ...], ...] = ()  # severity, cells, message
+    findings: tuple[tuple[str, ...], ...] = ()  # severity, cells, message, proposals a line each
     more_findings: int = 0
     refusals: tuple[tuple[str, ...], ...] = ()  # message, explanation, reason
     workbook: str = ""
@@ -497,7 +497,11 @@ order by to_unit.sort_no, is_urgent desc, array_position(
 """
 
 _FINDINGS = """
-select n.notice_id, f.severity, f.cells, f.message
+select n.notice_id, f.severity, f.cells, f.message,
+    (
+        select string_agg(proposal.said ->> 'text', e'\n' order by proposal.number)
+        from jsonb_array_elements(f.proposals) with ordinality proposal (said, number)
+    )
 from mail.notices n
 join intake.submissions s on s.unit_id = n.unit_id and s.submission_id = n.submission_id
 join quality.findings f

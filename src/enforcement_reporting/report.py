@@ -415,7 +415,8 @@ def _print_file_findings(settings: Settings, file_id: int, console: Console) -> 
     findings = _read(
         settings,
         f"""
-        select severity, unit_name, cells, message from marts.fct_findings where file_id = :file_id
+        select severity, unit_name, cells, message, coalesce(proposals, '') as proposals
+        from marts.fct_findings where file_id = :file_id
         order by {_WORST_FIRST}, form_id, unit_id, length(cells), cells
         """,
         file_id=file_id,
@@ -424,6 +425,8 @@ def _print_file_findings(settings: Settings, file_id: int, console: Console) -> 
         where = escape(" ".join(part for part in (row.unit_name, row.cells) if part))
         style = SEVERITIES[row.severity]
         console.print(f"  [{style}]{row.severity}[/] {where} {escape(row.message)}", soft_wrap=True)
+        for proposal in row.proposals.splitlines():
+            console.print(f"      → {escape(proposal)}", soft_wrap=True)
     if len(findings) > FINDINGS_SHOWN:
         console.print(f"  … and {len(findings) - FINDINGS_SHOWN} more: export fct_findings --where file_id={file_id}")
     return len(findings)
@@ -512,7 +515,7 @@ def _print_findings(settings: Settings, console: Console) -> None:
     findings = _read(
         settings,
         f"""
-        select severity, unit_name, cells, message from marts.fct_findings
+        select severity, unit_name, cells, message, coalesce(proposals, '') as proposals from marts.fct_findings
         order by {_WORST_FIRST}, authority_id, form_id, unit_id
         """,
     )
@@ -523,7 +526,8 @@ def _print_findings(settings: Settings, console: Console) -> None:
     table = _table("severity", "unit", "cells", "finding", title="Findings")
     for row in _rows(shown):
         style = SEVERITIES[row.severity]
-        table.add_row(f"[{style}]{row.severity}", escape(row.unit_name or ""), escape(row.cells), escape(row.message))
+        said = "\n→ ".join([row.message, *row.proposals.splitlines()])
+        table.add_row(f"[{style}]{row.severity}", escape(row.unit_name or ""), escape(row.cells), escape(said))
     console.print(table)
     if left := len(findings) - len(shown):
         console.print(f"… and {left} more, notices among them: enforcement-reporting export fct_findings")

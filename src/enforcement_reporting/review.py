@@ -255,7 +255,7 @@ def _remarks(
         rows: list[Any] = cursor.execute(
             """
             select f.finding_id, f.origin, f.scope, f.rule_id, f.severity, f.cells, f.message, f.stated, f.expected,
-                a.explanation, a.is_accepted, a.decision_reason, a.decided_by, a.decided_at
+                f.proposals, a.explanation, a.is_accepted, a.decision_reason, a.decided_by, a.decided_at
             from quality.findings f
             left join quality.answers a on a.finding_id = f.finding_id and a.submission_id = %(submission_id)s
             where f.submission_id = %(submission_id)s
@@ -294,6 +294,7 @@ def _remarks(
                 if decision
                 else "",
                 elsewhere,
+                tuple(proposal["text"] for proposal in row.proposals),
             )
         )
     return remarks

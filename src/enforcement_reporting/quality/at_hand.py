@@ -8,15 +8,16 @@ not, and is named.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from enforcement_reporting.catalog import Catalog, Unit, UnitGroup
 from enforcement_reporting.findings import LEFT_OUT, ReadingFinding, Severity
 from enforcement_reporting.quality.conditions import divided, worked_out
-from enforcement_reporting.quality.rules import Check, Source, Suite, column_name
+from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Sheet
+from enforcement_reporting.quality.rules import Check, Column, Source, Suite, column_name
 from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.measures import Reading
 
@@ -38,6 +39,7 @@ class RuleFinding:
     expected: str | None
     message: str
     sentences: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 @dataclass
@@ -92,15 +94,7 @@ def check_at_hand(
     units that a bulletin speaks of are at hand, ``known`` may know their figures.
     """
     submissions = [Submission(item, workbook) for workbook in workbooks for item in workbook.submissions]
-    units: dict[str, Unit | UnitGroup] = {
-        unit.unit_id: unit for authority in catalog.authorities for unit in authority.units.tree()
-    }
-    counted = {
-        (group, unit)
-        for authority in catalog.authorities
-        for unit, group, _, is_counted in authority.members_by_group()
-        if is_counted
-    }
+    sheets = Sheets(catalog, suites)
     skipped = NotChecked()
     held: dict[tuple[str, str, str], Submission] = {}
     for suite in sorted(suites, key=lambda suite: suite.reach != "form"):
@@ -118,13 +112,15 @@ def check_at_hand(
         for item in due:
             partners = {source: held.get(_key(item, source.form_id)) for source in suite.partners}
             if suite.form.bulletin:
-                rolled_up = {source: _rolled_up(catalog, source, item, held, counted, known) for source in partners}
+                rolled_up = {
+                    source: _rolled_up(catalog, source, item, held, sheets.counted, known) for source in partners
+                }
                 partners = rolled_up
             elif item.read.row_role != "unit":
                 partners = dict.fromkeys(partners)
-            row = _wide_row(suite, item, partners, units[item.read.unit_id])
+            row = _wide_row(suite, item, partners, sheets.units[item.read.unit_id])
             if suite.reach == "form" and item.read.row_role == "total":
-                row |= _sums(suite, item, submissions, counted)
+                row |= _sums(suite, item, submissions, sheets.counted)
             for check in suite.checks:
                 needed = partners.keys() & {column.source for column in check.columns}
                 stands_alone = item.read.row_role != "unit" and not suite.form.bulletin
@@ -133,6 +129,16 @@ def check_at_hand(
                 if worked_out(check.condition)(row) is False:
                     item.findings.append(_finding(check, item, partners, row))
     skipped.across_forms = list(dict.fromkeys(skipped.across_forms))
+    kinds = {check.rule_id: check.rule_kind for suite in suites for check in suite.checks}
+    tables = {form.form_id for form in catalog.tables}  # sentences have no neighbours
+    for together in printed_together(item for item in submissions if item.read.form_id in tables):
+        if any(kinds[finding.rule_id] in MENDABLE for item in together for finding in item.findings):
+            sheet = sheets.sheet(together, lambda item, source: _at_hand(held, item, source))
+            for number, item in enumerate(together):
+                item.findings = [
+                    replace(finding, proposals=tuple(sheet.proposals(number, finding.rule_id)))
+                    for finding in item.findings
+                ]
     return submissions, skipped
 
 
@@ -179,6 +185,112 @@ def _rolled_up(
     observations = Observations(list(sums), readings, [""] * len(sums))
     together = ReadSubmission(form.form_id, read.unit_id, read.period, "total", "", observations)
     return Submission(together, item.workbook)
+
+
+def _at_hand(held: Mapping[tuple[str, str, str], Submission], item: Submission, source: Source) -> Submission | None:
+    return held.get(_key(item, source.form_id)) if source.when == "now" else None
+
+
+def printed_together(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
+    """Yield the submissions of each sheet: of one form and one period, in one workbook."""
+    sheets: dict[tuple[Any, ...], list[Submission]] = {}
+    for item in submissions:
+        read = item.read
+        key = (id(item.workbook), read.sheet, read.form_id, read.period.period_id)
+        sheets.setdefault(key, []).append(item)
+    yield from sheets.values()
+
+
+class Sheets:
+    """What the rows of a sheet have to be known with, so that it can be said what would mend them."""
+
+    def __init__(self, catalog: Catalog, suites: Sequence[Suite]) -> None:
+        self._catalog, self._suites = catalog, suites
+        self.units: dict[str, Unit | UnitGroup] = {
+            unit.unit_id: unit for authority in catalog.authorities for unit in authority.units.tree()
+        }
+        # By group and unit, whether the group's sums count it.
+        self.counted = {
+            (group, unit)
+            for authority in catalog.authorities
+            for unit, group, _, is_counted in authority.members_by_group()
+            if is_counted
+        }
+        self._indicators = {
+            f"{form.form_id}.{item.indicator_id}": item for form in catalog.forms for item in form.indicators
+        }
+
+    def sheet(
+        self, together: Sequence[Submission], partner_of: Callable[[Submission, Source], Submission | None]
+    ) -> Sheet:
+        """Return the submissions of one sheet, in their order, as a sheet that knows what would mend them.
+
+        ``partner_of`` finds a unit's submission of another form or of the period before, as far as there is one.
+        """
+        form = self._catalog.form_by_id[together[0].read.form_id]
+        suites = [suite for suite in self._suites if suite.form is form]
+        total = next((item.read.unit_id for item in together if item.read.row_role == "total"), "")
+        rows = []
+        for item in together:
+            read, unit = item.read, self.units[item.read.unit_id]
+            is_total = read.row_role == "total"
+            sources = {source for suite in suites for source in suite.partners if source.when in ("now", "previous")}
+            found = {source: None if is_total else partner_of(item, source) for source in sources}
+            before = partner_of(item, Source(form.form_id, "previous"))
+            wide: dict[str, Any] = {}
+            figures = self._figures(item, before)
+            for suite in suites:
+                partners = {source: found.get(source) for source in suite.partners}
+                wide |= _wide_row(suite, item, partners, unit)
+                for source, partner in partners.items():
+                    if partner and source.when == "now":
+                        columns = {column.key for column in suite.columns if column.source == source}
+                        figures |= self._figures(partner, None, columns, form.form_id)
+            for suite in suites if is_total else ():
+                if suite.reach == "form":
+                    wide |= _sums(suite, item, together, self.counted)
+            within = getattr(unit, "within", None)
+            rows.append(
+                Row(
+                    name=f"{form.total_row.labels[0]}行" if is_total and form.total_row else unit.name,
+                    is_total=is_total,
+                    wide=wide,
+                    figures=figures,
+                    is_counted=(total, read.unit_id) in self.counted if total else not within,
+                    within=self.units[within].name if within else "",
+                )
+            )
+        # What a unit reported over many periods is not laid out here: it is no reason to change a cell either.
+        checks = [check for suite in suites for check in suite.checks if not check.past]
+        return Sheet(form.form_id, checks, rows)
+
+    def _figures(
+        self,
+        item: Submission,
+        before: Submission | None,
+        wanted: set[str] | None = None,
+        home: str | None = None,
+    ) -> dict[str, Figure]:
+        """Return the cells of a submission that can hold numbers; those of a partner of form ``home`` if ``wanted``."""
+        form_id = item.read.form_id
+        last = before.by_indicator if before else {}
+        figures = {}
+        for said in item.read.observations:
+            indicator = self._indicators.get(said.indicator_id)
+            if indicator is None or (wanted is not None and said.indicator_id not in wanted):
+                continue
+            if said.state not in ("not_applicable", "unreadable"):
+                title = f"《{self._catalog.form_by_id[form_id].title}》" if home else ""
+                figures[column_name(Column(form_id, indicator.indicator_id), home or form_id)] = Figure(
+                    cell=f"{item.read.sheet}!{said.cell}",
+                    caption=title + indicator.caption,
+                    value=said.value,
+                    text=said.text,
+                    before=last[said.indicator_id].value if said.indicator_id in last else None,
+                    is_rate=indicator.measure_kind not in ("flow", "stock"),
+                    is_own=home is None,
+                )
+        return figures
 
 
 def _key(item: Submission, form_id: str | None = None) -> tuple[str, str, str]:

@@ -26,6 +26,7 @@ from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
 from enforcement_reporting.quality import past
 from enforcement_reporting.quality.past import SOUND
+from enforcement_reporting.quality.proposing import propose
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
@@ -95,6 +96,8 @@ def check_submissions(settings: Settings) -> Checked:
                 found += _replace_findings(connection, reach, sound, failures)
         with connection.transaction():
             connection.execute("delete from due where form_id = any(%s)", [list(broken)])
+            if found:
+                propose(connection, catalog, [suite for suite in suites if suite.form.form_id not in broken])
             outcomes = _judge(connection)
             _remember_rules(connection, [suite for suite in suites if suite.form.form_id not in broken])
         data_docs = validation.build_data_docs() if validation else None

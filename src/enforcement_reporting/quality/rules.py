@@ -118,6 +118,7 @@ class Check:
     printed: tuple[Column, ...] = ()  # of these the text and the decimals printed in the cell are needed
     spread: tuple[Column, ...] = ()  # of these what the rows printed with a total row have at least, at most, how often
     past: tuple[Past, ...] = ()
+    divided_by: tuple[Column, ...] = ()  # of the columns, a rate's denominator
 
     @property
     def statement(self) -> str:
@@ -401,6 +402,7 @@ class Compiler:
                 suffix=suffix,
                 severity=severity,
                 printed=(subject,),
+                divided_by=denominator,
             )
         if rule.unit_rates:
             yield self._mean_of_rates(rule, subject, f"({right} or {cut_off})", rounded)
@@ -700,6 +702,7 @@ class Compiler:
         printed: tuple[Column, ...] = (),
         spread: tuple[Column, ...] = (),
         past: tuple[Past, ...] = (),
+        divided_by: tuple[Column, ...] = (),
     ) -> Check:
         """Return a check; one with a ``suffix`` says something of its own, whatever message the rule declares."""
         message = rule.message if rule.message and not suffix else message or MESSAGES[kind + suffix]
@@ -723,6 +726,7 @@ class Compiler:
             printed=printed,
             spread=spread,
             past=past,
+            divided_by=divided_by,
         )
 
     def resolve(self, references: Iterable[str]) -> tuple[Column, ...]:

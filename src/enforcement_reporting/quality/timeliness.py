@@ -236,7 +236,7 @@ def _replace_findings(
     Returns how many there are of each kind, and how many periods of units were marked.
     """
     table = f"quality.{_quoted(suite.wide_table)}"
-    connection.execute(b"create temporary table found on commit drop as select * from quality.findings with no data")
+    connection.execute("create temporary table found (like quality.findings including defaults) on commit drop")
     written: dict[str, int] = {}
     for check in suite.checks:
         if not failures[check.rule_id]:

@@ -63,7 +63,8 @@ _V, _X = "{urn:schemas-microsoft-com:vml}", "{urn:schemas-microsoft-com:office:e
 class Remark:
     """A finding as the clerk reads it. ``cells`` are ``sheet!A1`` joined by 、, those of this workbook.
 
-    ``elsewhere`` says in words what stands in another file; ``decision`` is what was decided on the explanation.
+    ``elsewhere`` says in words what stands in another file; ``decision`` is what was decided on the explanation;
+    ``proposals`` say what would mend it.
     """
 
     finding_id: str
@@ -78,6 +79,12 @@ class Remark:
     explanation: str = ""
     decision: str = ""
     elsewhere: str = ""
+    proposals: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Return what is wrong and, on lines of their own, what would mend it."""
+        return "\n→ ".join((self.message, *self.proposals))
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -320,7 +327,7 @@ def _comment(package: Package, sheet: str, said: Mapping[str, Sequence[Remark]])
 
 
 def _words(remark: Remark) -> str:
-    said = f"{SEVERITY_NAMES[remark.severity]}：{remark.message}"
+    said = f"{SEVERITY_NAMES[remark.severity]}：{remark.words}"
     stated = f"填报值：{remark.stated}" if remark.stated else ""
     expected = f"应为：{remark.expected}" if remark.expected else ""
     return printable("\n".join(filter(None, (said, "　".join(filter(None, (stated, expected)))))))
@@ -475,7 +482,7 @@ def _list_xml(remarks: Sequence[Remark], title: str, styles: Styles, sheets: Col
         where = _where(remark)
         texts = (
             *(str(number), SEVERITY_NAMES[remark.severity], remark.unit, remark.form, remark.period, where),
-            *(remark.message, remark.stated, remark.expected, remark.explanation, remark.decision, remark.finding_id),
+            *(remark.words, remark.stated, remark.expected, remark.explanation, remark.decision, remark.finding_id),
         )
         cells = []
         for name, text in zip(COLUMNS, texts, strict=True):

@@ -90,6 +90,7 @@ final as (
         findings.stated,
         findings.expected,
         findings.message,
+        findings.proposals,
         answers.explanation,
         answers.explanation_state,
         answers.decision_reason

@@ -17,5 +17,9 @@ select
     sheet,
     stated,
     expected,
-    message
-from {{ source('quality', 'findings') }}
+    message,
+    (
+        select string_agg(proposal.said ->> 'text', e'\n' order by proposal.number)
+        from jsonb_array_elements(findings.proposals) with ordinality as proposal (said, number)
+    ) as proposals
+from {{ source('quality', 'findings') }} as findings

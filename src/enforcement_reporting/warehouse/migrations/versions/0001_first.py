@@ -124,7 +124,8 @@ create table quality.findings (
     submission_id text, authority_id text, form_id text, unit_id text, period_id text,
     rule_id text not null, rule_kind text not null,
     severity text not null check (severity in ('error', 'question', 'notice')),
-    cells text not null, sheet text not null, stated text not null, expected text not null, message text not null
+    cells text not null, sheet text not null, stated text not null, expected text not null, message text not null,
+    proposals jsonb not null default '[]'  -- what would mend it, the best first: kind, changes, is_choice, text
 );
 create index findings_by_submission on quality.findings (submission_id);
 create index findings_by_file on quality.findings (file_id);
