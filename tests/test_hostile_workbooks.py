@@ -22,8 +22,9 @@ from pathlib import Path
 
 import pytest
 
-from enforcement_reporting.workbook import UnreadableWorkbook, grid, read_grids
+from enforcement_reporting.workbook import UnreadableWorkbook, read_grids, xlsx
 from enforcement_reporting.workbook.container import Container
+from other_formats import compound
 from workbooks import (
     MAIN,
     Error,
@@ -177,12 +178,6 @@ def duplicated() -> bytes:
     return buffer.getvalue()
 
 
-def encrypted() -> bytes:
-    """Return the beginning of a compound file whose directory names an encrypted package."""
-    entries = b"".join(name.encode("utf-16-le").ljust(128, b"\0") for name in ("Root Entry", "EncryptedPackage"))
-    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + entries.ljust(512, b"\0")
-
-
 def encrypted_parts() -> bytes:
     content = bytearray(workbook(FORM))
     for match in re.finditer(re.escape(b"PK\1\2"), bytes(content)):
@@ -211,7 +206,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "html_named_xlsx": lambda: "<html><table><tr><td>检查次数</td></tr></table></html>".encode(),
     "a_zip_signature_only": lambda: b"PK\3\4",
     "old_xls": lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(2000, b"\0"),
-    "encrypted": encrypted,
+    "encrypted": lambda: compound(EncryptionInfo=b"", EncryptedPackage=b""),
     "encrypted_parts": encrypted_parts,
     "cut_at_a_tenth": lambda: cut(0.1),
     "cut_in_the_middle": lambda: cut(0.5),
@@ -430,12 +425,12 @@ def test_it_takes_neither_long_nor_much_memory(outcomes: dict[str, Outcome], cas
     ("case", "words"),
     [
         ("empty", "0 字节"),
-        ("not_a_zip", "不是 Excel 工作簿"),
+        ("not_a_zip", "不是可以采集的表格"),
         ("encrypted", "打开密码"),
         ("encrypted_parts", "加密"),
-        ("old_xls", ".xls"),
+        ("old_xls", "不完整"),
         ("cut_in_the_middle", "不完整"),
-        ("docx", "不是 Excel 工作簿"),
+        ("docx", "没有表格"),
         ("two_hundred_sheets", "200 张工作表"),
         ("million_rows", "删去"),
         ("far_cell", "XFD1048576"),
@@ -462,7 +457,7 @@ def test_a_panic_in_the_reader_is_a_damaged_file(monkeypatch: pytest.MonkeyPatch
     def panics(package: object) -> None:
         raise PanicException("index out of bounds")
 
-    monkeypatch.setattr(grid, "packed", panics)
+    monkeypatch.setattr(xlsx, "packed", panics)
     with pytest.raises(UnreadableWorkbook, match="index out of bounds"):
         read_grids(workbook(FORM))
 
