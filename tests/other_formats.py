@@ -14,6 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import docx
+import xlrd
 import xlwt
 
 from enforcement_reporting.workbook.addresses import column_number
@@ -84,6 +85,12 @@ def as_xls(*sheets: Sheet | Rows) -> bytes:
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def xls_stream(content: bytes) -> bytes:
+    """Return the stream of an .xls file that holds the workbook."""
+    found: bytes = xlrd.compdoc.CompDoc(content).get_named_stream("Workbook")
+    return found
 
 
 def as_ods(*sheets: Sheet | Rows) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import docx
 import pytest
-import xlrd
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from python_calamine import CalamineWorkbook
@@ -18,7 +17,7 @@ from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook, read_grids
 from enforcement_reporting.workbook.opening import FORMATS, READABLE_SUFFIXES, format_of, open_workbook
 from enforcement_reporting.workbook.package import ReaderFailed
-from other_formats import WRITERS, as_csv, as_docx, as_xls, as_xlsb, as_xlsx, compound, ods_document
+from other_formats import WRITERS, as_csv, as_docx, as_xls, as_xlsb, as_xlsx, compound, ods_document, xls_stream
 from test_reading import CATALOG, HEADER, MERGES, TITLE
 from workbooks import Error, Formatted, Formula, Rows, Sheet, Value, zipped
 
@@ -384,12 +383,6 @@ def protected_xls() -> bytes:
     stream = xls_stream(as_xls([["甲"]]))
     begin = 4 + int.from_bytes(stream[2:4], "little")
     return compound(Workbook=stream[:begin] + struct.pack("<HHHHH", 0x2F, 6, 1, 1, 1) + stream[begin:])
-
-
-def xls_stream(content: bytes) -> bytes:
-    """Return the stream of an .xls file that holds the workbook."""
-    found: bytes = xlrd.compdoc.CompDoc(content).get_named_stream("Workbook")
-    return found
 
 
 NOT_READ: dict[str, tuple[Callable[[], bytes], str]] = {

@@ -24,9 +24,8 @@ _NOT_READ = frozenset(("w:del", "w:moveFrom", "mc:Fallback", "w:pPr", "w:rPr", "
 _BREAKS = {"w:tab": "\t", "w:br": "\n", "w:cr": "\n", "w:noBreakHyphen": "-"}
 
 
-def open_docx(content: bytes) -> OpenedWorkbook:
-    """Return the tables in the bytes of a .docx document."""
-    parts = Parts(content)
+def open_docx(parts: Parts) -> OpenedWorkbook:
+    """Return the tables in the parts of a .docx document."""
     path = next((to for kind, to in parts.relations("_rels/.rels", "").values() if kind == "officeDocument"), "")
     document = _Document()
     walk(parts.xml(path), _PREFIXES, document.begin, document.end, document.text)

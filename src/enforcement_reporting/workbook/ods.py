@@ -25,9 +25,8 @@ _ERROR = re.compile(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:[0-9]{3}
 _BREAKS = {"text:s": " ", "text:tab": "\t", "text:line-break": "\n"}
 
 
-def open_ods(content: bytes) -> OpenedWorkbook:
-    """Return what there is to read in the bytes of an .ods spreadsheet."""
-    parts = Parts(content)
+def open_ods(parts: Parts) -> OpenedWorkbook:
+    """Return what there is to read in the parts of an .ods spreadsheet."""
     if "META-INF/manifest.xml" in parts and b"encryption-data" in parts.xml("META-INF/manifest.xml"):
         raise UnreadableWorkbook("文件设有打开密码，无法读取。请取消密码后再报。", "encrypted document")
     if _SPREADSHEET not in parts.data("mimetype", 1_000):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from enforcement_reporting.workbook.grid import Grid, OpenedWorkbook
-from enforcement_reporting.workbook.package import EXPECTED, UnreadableWorkbook, part_names, refuse_at_sight
+from enforcement_reporting.workbook.package import EXPECTED, Parts, UnreadableWorkbook, refuse_at_sight
 from enforcement_reporting.workbook.xlsx import open_xlsx
 
-Opener = Callable[[bytes], OpenedWorkbook]
+Source = bytes | Parts  # the parts where the file is a zip
+Opener = Callable[[Any], OpenedWorkbook]
 
 
 class Format(NamedTuple):
@@ -28,9 +29,9 @@ class Format(NamedTuple):
 def _lazily(module: str, name: str) -> Opener:
     """Return an opener whose module, and the library behind it, is imported when the first such file comes."""
 
-    def opened(content: bytes) -> OpenedWorkbook:
+    def opened(source: Source) -> OpenedWorkbook:
         opener: Opener = getattr(import_module(f"enforcement_reporting.workbook.{module}"), name)
-        return opener(content)
+        return opener(source)
 
     return opened
 
@@ -59,9 +60,8 @@ _NOT_TABLES = {
     b"7z\xbc\xaf": "压缩包（7z）",
     b"\x1f\x8b": "压缩包（gzip）",
 }
+_BARE_STREAM = b"\x09\x08"  # some programs write an .xls without the container around it
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# A zip in which none of these stands is no other kind of document than a workbook; looking for them takes no time.
-_OTHER_DOCUMENTS = (b"word/", b"workbook.bin", b"content.xml", b"ppt/")
 
 
 def open_workbook(content: bytes) -> OpenedWorkbook:
@@ -70,7 +70,8 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     Raises UnreadableWorkbook where the bytes are of no such kind, are encrypted or damaged, or exceed the bounds;
     memory stays within a small multiple of the bounds whatever the bytes say.
     """
-    return FORMATS[format_of(content)].open(content)
+    source = _source(content)
+    return FORMATS[_format_of(source)].open(source)
 
 
 def read_grids(content: bytes) -> list[Grid]:
@@ -83,15 +84,24 @@ def format_of(content: bytes) -> str:
 
     Raises UnreadableWorkbook, which says what they are instead.
     """
+    return _format_of(_source(content))
+
+
+def _source(content: bytes) -> Source:
+    """Return the parts of a zip, or the bytes of anything else."""
     refuse_at_sight(content)
-    if content.startswith(b"PK"):
-        return _format_of_zip(content)
-    if content.startswith(_COMPOUND_FILE):
+    return Parts(content) if content.startswith(b"PK") else content
+
+
+def _format_of(source: Source) -> str:
+    if isinstance(source, Parts):
+        return _format_of_zip(source)
+    if source.startswith((_COMPOUND_FILE, _BARE_STREAM)):
         return "xls"
     for begins, name in _NOT_TABLES.items():
-        if content.startswith(begins):
+        if source.startswith(begins):
             raise UnreadableWorkbook(f"文件是{name}，不是可以采集的表格。{EXPECTED}", f"begins with {begins!r}")
-    begin = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    begin = source[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if begin.startswith(b"<"):
         name = "网页（HTML）" if b"<html" in begin or b"<table" in begin else "XML"
         raise UnreadableWorkbook(
@@ -100,18 +110,15 @@ def format_of(content: bytes) -> str:
     return "csv"
 
 
-def _format_of_zip(content: bytes) -> str:
-    if not any(begins in content for begins in _OTHER_DOCUMENTS):
+def _format_of_zip(parts: Parts) -> str:
+    if "xl/workbook.xml" in parts:
         return "xlsx"
-    names = part_names(content)
-    if "xl/workbook.xml" in names:
-        return "xlsx"
-    if "xl/workbook.bin" in names:
+    if "xl/workbook.bin" in parts:
         return "xlsb"
-    if any(name.startswith("word/document") and name.endswith(".xml") for name in names):
+    if any(name.startswith("word/document") and name.endswith(".xml") for name in parts.names):
         return "docx"
-    if "content.xml" in names and "mimetype" in names:
+    if "content.xml" in parts and "mimetype" in parts:
         return "ods"
-    if "ppt/presentation.xml" in names:
+    if "ppt/presentation.xml" in parts:
         raise UnreadableWorkbook(f"文件是演示文稿（PPT），不是可以采集的表格。{EXPECTED}", "a presentation")
     return "xlsx"

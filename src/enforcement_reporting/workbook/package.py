@@ -97,12 +97,12 @@ class _Outline(NamedTuple):
     room: int
 
 
-def open_package(content: bytes) -> Package:
-    """Return the parts of an .xlsx or .xlsm file that matter.
+def open_package(source: bytes | Parts) -> Package:
+    """Return the parts of an .xlsx or .xlsm file that matter, given its bytes or all its parts.
 
     Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or damaged, or exceed the bounds.
     """
-    parts = Parts(content)
+    parts = source if isinstance(source, Parts) else Parts(source)
     outline = parts.known_outline()
     if outline is None:
         outline = _outline(parts)
@@ -112,11 +112,6 @@ def open_package(content: bytes) -> Package:
         shared_strings = shared_strings or parts.xml(path)
     sheets = [Sheet(name, parts.xml(path), mark) for name, path, mark in outline.sheets]
     return Package(sheets, outline.hidden, shared_strings, outline.styles, parts.has_macros)
-
-
-def part_names(content: bytes) -> frozenset[str]:
-    """Return the names of the parts of a zip, in lower case. Raises UnreadableWorkbook where it is none."""
-    return Parts(content).names
 
 
 def _outline(parts: Parts) -> _Outline:

@@ -44,7 +44,7 @@ _DOCUMENTS = {
 def open_xls(content: bytes) -> OpenedWorkbook:
     """Return what there is to read in the bytes of an .xls or .et workbook."""
     stream, has_macros = content, False
-    if not content.startswith(_HEAD.pack(_BOF, 16)[:2]):
+    if int.from_bytes(content[:2], "little") != _BOF:
         file = CompoundFile(content)
         stream, has_macros = _workbook(file), "_vba_project_cur" in file.entries
     checked = _checked(stream)

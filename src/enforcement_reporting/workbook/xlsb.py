@@ -50,9 +50,8 @@ _NONE = 0xFFFFFFFF
 _Record = tuple[int, bytes]
 
 
-def open_xlsb(content: bytes) -> OpenedWorkbook:
-    """Return what there is to read in the bytes of an .xlsb workbook."""
-    parts = Parts(content)
+def open_xlsb(parts: Parts) -> OpenedWorkbook:
+    """Return what there is to read in the parts of an .xlsb workbook."""
     relations = parts.relations("xl/_rels/workbook.bin.rels", "xl")
     opened = OpenedWorkbook([], [], parts.has_macros)
     properties: list[_Record] = []

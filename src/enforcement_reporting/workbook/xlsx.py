@@ -17,17 +17,17 @@ from python_calamine import CalamineError, CalamineWorkbook
 from enforcement_reporting.workbook.addresses import column_letters, column_number
 from enforcement_reporting.workbook.formats import NumberFormat, read_styles
 from enforcement_reporting.workbook.grid import MAX_CELLS, MAX_MERGED, MAX_TEXT_BYTES, Grid, OpenedWorkbook, too_large
-from enforcement_reporting.workbook.package import Package, Sheet, UnreadableWorkbook, open_package, packed
+from enforcement_reporting.workbook.package import Package, Parts, Sheet, UnreadableWorkbook, open_package, packed
 from enforcement_reporting.workbook.usual import usual_sheets
 
 
-def open_xlsx(content: bytes) -> OpenedWorkbook:
-    """Return what there is to read in the bytes of an .xlsx or .xlsm workbook.
+def open_xlsx(source: bytes | Parts) -> OpenedWorkbook:
+    """Return what there is to read in an .xlsx or .xlsm workbook, given its bytes or its parts.
 
     Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or damaged, or exceed the bounds; memory
     stays within a small multiple of the bounds whatever the bytes say.
     """
-    package = open_package(content)
+    package = open_package(source)
     styles = read_styles(package.styles)
     usual = usual_sheets([sheet.xml for sheet in package.sheets], package.shared_strings, styles, MAX_CELLS)
     if usual is not None:
