@@ -89,7 +89,7 @@ def as_xls(*sheets: Sheet | Rows) -> bytes:
 
 def xls_stream(content: bytes) -> bytes:
     """Return the stream of an .xls file that holds the workbook."""
-    found: bytes = xlrd.compdoc.CompDoc(content).get_named_stream("Workbook")
+    found: bytes = xlrd.compdoc.CompDoc(content, io.StringIO()).get_named_stream("Workbook")
     return found
 
 

@@ -35,7 +35,7 @@ class CompoundFile:
             raise _damaged(f"sectors of 2**{shift} bytes, byte order {order:x}")
         self._content, self._size, self._least = content, 1 << int(shift), int(least)
         per_sector = self._size // 4
-        sectors = list(array("L" if array("L").itemsize == 4 else "I", content[76 : 76 + 4 * _LISTED_IN_HEADER]))
+        sectors = list(struct.unpack_from(f"<{_LISTED_IN_HEADER}L", content, _HEADER.size))
         seen: set[int] = set()
         while more < _LAST and more not in seen:
             seen.add(more)
