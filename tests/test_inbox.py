@@ -24,6 +24,7 @@ from enforcement_reporting import intake
 from enforcement_reporting.mail import collect_attachments, inbox
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
+from enforcement_reporting.workbook.opening import READABLE_SUFFIXES
 from workbooks import workbook
 
 USER, PASSWORD = "reports", "secret"
@@ -141,6 +142,13 @@ def test_a_workbook_is_put_under_the_instant_at_which_the_server_received_it_and
         assert connection.execute("select file_name, received_at from intake.files").fetchall() == [
             ("拱辰街道0912期.xlsx", RECEIVED)
         ]
+
+
+def test_every_kind_of_file_that_is_read_is_taken_and_pictures_are_not(warehouse: Settings, mailbox: Mailbox) -> None:
+    names = [f"报表{suffix.upper()}" for suffix in READABLE_SUFFIXES]
+    mailbox.put(mail(*((name, b"a") for name in [*names, "签名.png", "通知.pdf"])))
+    assert collect(warehouse, mailbox) == (1, len(names), 0)
+    assert {path.rpartition("/")[2] for path in landed(warehouse)} == set(names)
 
 
 def test_a_second_look_takes_nothing_twice(warehouse: Settings, mailbox: Mailbox) -> None:

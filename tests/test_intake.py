@@ -435,14 +435,14 @@ def test_a_file_that_breaks_the_reader_does_not_stop_the_others(
 ) -> None:
     from enforcement_reporting.workbook import Reader
 
-    read = Reader.read
+    read = Reader._read
 
     def broken(reader: Reader, content: bytes, name: str) -> Any:
         if name == "a.xlsx":
             raise ZeroDivisionError
         return read(reader, content, name)
 
-    monkeypatch.setattr(Reader, "read", broken)
+    monkeypatch.setattr(Reader, "_read", broken)
     land(settings, "a.xlsx", row("镇街01"))
     land(settings, "b.xlsx", row("镇街02"))
     assert take_in_all(settings) == [{"unreadable": 1, "taken_in": 1}]

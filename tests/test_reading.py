@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.findings import READING_KINDS, ReadingFinding
 from enforcement_reporting.settings import PROJECT_ROOT
-from enforcement_reporting.workbook import Observation, Reader, ReadSubmission, ReadWorkbook, UnreadableWorkbook, grid
+from enforcement_reporting.workbook import Observation, Reader, ReadSubmission, ReadWorkbook, UnreadableWorkbook, xlsx
 from enforcement_reporting.workbook.formats import read_styles
+from enforcement_reporting.workbook.grid import OpenedWorkbook
 from enforcement_reporting.workbook.package import open_package
 from workbooks import (
     MAIN,
@@ -1011,10 +1012,10 @@ def test_bytes_that_are_no_workbook_raise(read: Read) -> None:
         read([], parts={"xl/worksheets/sheet1.xml": b'<worksheet><sheetData><row><c r="A1" <c></row></sheetData>'})
 
 
-def read_in_general(content: bytes) -> grid.OpenedWorkbook:
+def read_in_general(content: bytes) -> OpenedWorkbook:
     """Return what the general reader sees, whether or not a workbook is written as usual."""
     package = open_package(content)
-    return grid._open_unusual(package, read_styles(package.styles).shown)
+    return xlsx._open_unusual(package, read_styles(package.styles).shown)
 
 
 @pytest.fixture
@@ -1022,7 +1023,7 @@ def only_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("not written as usual")
 
-    monkeypatch.setattr(grid, "_open_unusual", refuse)
+    monkeypatch.setattr(xlsx, "_open_unusual", refuse)
 
 
 @pytest.fixture(scope="module")
@@ -1079,19 +1080,19 @@ class TestWorkbooksWrittenAsUsual:
         kept = Reader(catalog)
         for _ in range(2):
             for content in examples:
-                assert grid.open_workbook(content) == read_in_general(content)
+                assert xlsx.open_xlsx(content) == read_in_general(content)
                 assert kept.read(content, "报表.xlsx") == Reader(catalog).read(content, "报表.xlsx")
 
     @pytest.mark.usefixtures("only_usual")
     def test_the_examples_are_written_as_usual(self, examples: list[bytes]) -> None:
-        assert [len(grid.open_workbook(content).grids) for content in examples] == [1, 10, 1, 4]
+        assert [len(xlsx.open_xlsx(content).grids) for content in examples] == [1, 10, 1, 4]
 
     @pytest.mark.usefixtures("only_usual")
     @pytest.mark.parametrize(
         "cell", [5, -1.5, "文字", Formatted(0.5, "0.0%"), Formula("1+1", 2), Formula("A1", "文"), None, "", "1e-05"]
     )
     def test_what_units_send_is_written_as_usual(self, cell: Value) -> None:
-        (found,) = grid.open_workbook(with_shared_texts(workbook([["甲", cell or None, 1]]))).grids
+        (found,) = xlsx.open_xlsx(with_shared_texts(workbook([["甲", cell or None, 1]]))).grids
         assert found.address(0, 2) == "C1" and found.rows[0][2] == 1.0
 
     @settings(max_examples=150, deadline=None)
@@ -1116,13 +1117,13 @@ class TestWorkbooksWrittenAsUsual:
     )
     def test_whatever_is_in_the_cells_both_readers_see_the_same(self, rows: Rows, merges: tuple[str, ...]) -> None:
         content = with_shared_texts(workbook(Sheet(rows, merges), Sheet(rows[::-1], name="二")))
-        assert grid.open_workbook(content) == read_in_general(content)
+        assert xlsx.open_xlsx(content) == read_in_general(content)
 
     def test_workbooks_that_differ_in_their_structure_alone_are_told_apart(self) -> None:
         rows: Rows = [["甲"], [1]]
         for _ in range(2):
             for name, state in [("一", "visible"), ("二", "visible"), ("一", "hidden")]:
-                opened = grid.open_workbook(workbook(Sheet(rows, name=name, state=state), Sheet(rows, name="末")))
+                opened = xlsx.open_xlsx(workbook(Sheet(rows, name=name, state=state), Sheet(rows, name="末")))
                 assert [item.name for item in opened.grids] == [*([name] if state == "visible" else []), "末"]
                 assert opened.hidden == ([] if state == "visible" else [name])
 
@@ -1138,8 +1139,8 @@ class TestWorkbooksWrittenAsUsual:
         for cells in (rows, rows[::-1]):  # the second time by what was learnt the first time
             content = with_figures(cells, first, attributes)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(grid, "_open_unusual", lambda *_: None)
-                seen = grid.open_workbook(content)
+                patch.setattr(xlsx, "_open_unusual", lambda *_: None)
+                seen = xlsx.open_xlsx(content)
             assert seen is None or seen == read_in_general(content)
 
     @pytest.mark.usefixtures("only_usual")
@@ -1147,7 +1148,7 @@ class TestWorkbooksWrittenAsUsual:
         chance = random.Random(20250904)
         for _ in range(20):
             rows = [[chance.choice([*FIGURES, "/>", text_cell(0)]) for _ in range(3)] for _ in range(5)]
-            assert len(grid.open_workbook(with_figures(rows, 2, "")).grids[0].rows) >= 1
+            assert len(xlsx.open_xlsx(with_figures(rows, 2, "")).grids[0].rows) >= 1
 
     @settings(max_examples=60, deadline=None)
     @given(
@@ -1171,7 +1172,7 @@ class TestWorkbooksWrittenAsUsual:
         reader = Reader(catalog)
         read = [reader.read(content, "2025年9月.xlsx") for _ in range(2)]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(grid, "usual_sheets", lambda *_: None)
+            patch.setattr(xlsx, "usual_sheets", lambda *_: None)
             read.append(Reader(catalog).read(content, "2025年9月.xlsx"))
         assert read[0] == read[1] == read[2]
 
@@ -1218,9 +1219,9 @@ class TestWorkbooksWrittenAsUsual:
             data[place : place + chance.choice([0, 0, 1, 2, 5])] = chance.choice(scraps)
             damaged = zipped(files | {name: bytes(data)})
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(grid, "_open_unusual", lambda *_: None)
+                patch.setattr(xlsx, "_open_unusual", lambda *_: None)
                 try:
-                    seen = grid.open_workbook(damaged)
+                    seen = xlsx.open_xlsx(damaged)
                 except UnreadableWorkbook:
                     continue
             if seen is not None:

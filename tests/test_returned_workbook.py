@@ -25,10 +25,14 @@ from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality import check_submissions
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
-from enforcement_reporting.workbook import Remark, UnreadableWorkbook, mark, only_own_rows
+from enforcement_reporting.workbook import Remark, UnreadableWorkbook, as_xlsx, mark, only_own_rows, read_grids
+from enforcement_reporting.workbook.cells import Cell
+from enforcement_reporting.workbook.grid import Grid, as_text
 from enforcement_reporting.workbook.returned import COLOURS
 from enforcement_reporting.workbook.review_list import COLUMNS, LIST_SHEET
+from other_formats import WRITERS
 from test_rules import HEADER, write_definitions
+from workbooks import Error, Formatted, Rows, Sheet
 
 RED, AMBER, BLUE = (COLOURS[severity] for severity in (Severity.ERROR, Severity.QUESTION, Severity.NOTICE))
 SECRET = 987654321
@@ -321,6 +325,65 @@ def test_a_unit_gets_its_own_workbook_with_its_own_cells_marked(settings: Settin
     assert (fill(book, "B3"), fill(book, "C3"), fill(book, "E3")) == (RED, RED, "00000000")
     assert {row["单位"] for row in listed(book)} == {"镇街02"}
     assert any("不应大于" in str(row["问题"]) for row in listed(book))
+
+
+@pytest.mark.parametrize("kind", ["xls", "ods", "csv", "docx"])
+def test_what_is_no_xlsx_comes_back_as_one_with_the_same_cells_marked(
+    settings: Settings, tmp_path: Path, kind: str
+) -> None:
+    rows = [["2025年9月隐患统计表"], HEADER, ["镇街02", *WRONG], ["=1+1"]]
+    take_in(settings, tmp_path / f"镇街02.{kind}", WRITERS[kind](Sheet(rows, name="表1")))
+    name, content = returned(settings, "unit_02")
+    book = opened(content)
+    assert name == "退回-镇街02.xlsx"
+    assert (fill(book, "B3", "表1"), fill(book, "C3", "表1"), fill(book, "E3", "表1")) == (RED, RED, "00000000")
+    assert str(book["表1"]["C3"].value) == "11" and book["表1"]["C3"].comment is not None
+    assert (book["表1"]["A4"].value, book["表1"]["A4"].data_type) == ("=1+1", "s")
+    assert {row["单位"] for row in listed(book)} == {"镇街02"}
+    take_in(settings, tmp_path / "again.xlsx", content)  # corrected in what came back, it is taken
+
+
+def test_of_a_table_of_many_that_is_no_xlsx_one_unit_sees_its_own_rows_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    rows = [["2025年9月隐患统计表"], HEADER, ["镇街01", SECRET, *GOOD[1:]], ["镇街02", *WRONG]]
+    take_in(settings, tmp_path / "汇总.csv", WRITERS["csv"](rows))
+    _, content = returned(settings, "unit_02")
+    assert fill(opened(content), "C4", "表1") == RED
+    assert not any(str(SECRET).encode() in data or "镇街01".encode() in data for data in parts(content).values())
+
+
+def cells_of(grid: Grid) -> dict[str, Cell]:
+    """Return the cells by address; an error value is a text like any other."""
+    return grid.errors | {
+        grid.address(row, column): cell
+        for row, cells in enumerate(grid.rows)
+        for column, cell in enumerate(cells)
+        if cell != ""
+    }
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_workbook_made_of_another_file_has_its_cells_at_their_addresses(kind: str) -> None:
+    rows: Rows = [
+        ["表"],
+        ["标题", "=1+1", "+1", "@x", True],
+        [None, 1.5, Formatted(0.761, "0.0%"), "http://x.example", Error("#DIV/0!")],
+        [None, "长" * 30_000, "甲\n乙", -7],
+    ]
+    content = WRITERS[kind](Sheet(rows, ["A2:A3", "B4:B4"], name="表1"))
+    made = as_xlsx(content)
+    if kind == "xlsx":
+        assert made is None
+        return
+    assert made
+    ((before,), (after,)) = read_grids(content), read_grids(made)
+    shown = {place: as_text(cell) for place, cell in cells_of(before).items()}
+    assert {place: as_text(cell) for place, cell in cells_of(after).items()} == shown
+    assert (after.top, after.left, after.spans) == (before.top, before.left, before.spans)
+    percent = [{place for place, shown in grid.formats.items() if shown.percent} for grid in (before, after)]
+    assert percent[0] == percent[1]
+    assert b"<f>" not in b"".join(parts(made).values())
 
 
 def consolidated() -> bytes:

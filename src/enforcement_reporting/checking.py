@@ -7,6 +7,7 @@ Nothing is recorded anywhere, and no warehouse is asked but for what the units r
 from __future__ import annotations
 
 import json
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from enforcement_reporting.quality.at_hand import (
 from enforcement_reporting.quality.mending import Proposal
 from enforcement_reporting.quality.rules import load_suites
 from enforcement_reporting.workbook import Reader, ReadWorkbook, Unbound, UnreadableWorkbook
+from enforcement_reporting.workbook.package import MAX_FILE_BYTES, too_many_bytes
 
 _SIGNS = {Severity.ERROR: "✗ 错误", Severity.QUESTION: "？ 核实", Severity.NOTICE: "· 提示"}
 _CLEAN, _FINDINGS, _UNREADABLE = 0, 1, 2
@@ -168,7 +170,11 @@ def check_files(
 def _read(reader: Reader, path: Path) -> tuple[ReadWorkbook, str]:
     """Return what is in a file, and why nothing can be taken from it if so."""
     try:
-        read = reader.read(path.read_bytes(), path.name)
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size > MAX_FILE_BYTES:
+            raise too_many_bytes(status.st_size)
+        with path.open("rb") as file:  # of what is no file and has no size, no more than may be read
+            read = reader.read(file.read(MAX_FILE_BYTES + 1), path.name)
     except FileNotFoundError:
         return ReadWorkbook(), "文件不存在。"
     except OSError:

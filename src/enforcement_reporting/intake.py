@@ -45,7 +45,7 @@ from enforcement_reporting.warehouse import (
     record_files,
 )
 from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook
-from enforcement_reporting.workbook.grid import MAX_FILE_BYTES
+from enforcement_reporting.workbook.package import MAX_FILE_BYTES, too_many_bytes
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -346,15 +346,11 @@ class _Intake:
 
     def _read(self, delivery: Delivery, content: bytes | None) -> ReadWorkbook | UnreadableWorkbook:
         if content is None:
-            limit = MAX_FILE_BYTES // 1_000_000
-            return UnreadableWorkbook(f"文件超过 {limit} MB 的上限。", f"{delivery.size_bytes} bytes, too large")
+            return too_many_bytes(delivery.size_bytes)
         try:
             return self.reader.read(content, delivery.file_name)
         except UnreadableWorkbook as error:
             return error
-        except Exception as error:  # one file that breaks the reader must not stop the others
-            log.exception("%s: reading it failed", delivery.file_name)
-            return UnreadableWorkbook("读取文件时发生意外错误，已通知系统管理员。", f"{type(error).__name__}: {error}")
 
 
 def _all_findings(read: ReadWorkbook) -> Iterator[ReadingFinding]:

@@ -23,7 +23,15 @@ from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality import load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.texts import plain
-from enforcement_reporting.workbook import Remark, UnreadableWorkbook, figures_alone, mark, only_own_rows, read_grids
+from enforcement_reporting.workbook import (
+    Remark,
+    UnreadableWorkbook,
+    as_xlsx,
+    figures_alone,
+    mark,
+    only_own_rows,
+    read_grids,
+)
 from enforcement_reporting.workbook.addresses import column_letters
 
 log = logging.getLogger(__name__)
@@ -99,8 +107,9 @@ class _Submission:
 def returned_workbook(settings: Settings, connection: psycopg.Connection, submission_id: str) -> tuple[str, bytes]:
     """Return the name and the bytes of the workbook that goes back to the unit of a submission.
 
-    It is the file as it was sent, with its wrong cells coloured and commented and the sheet 核对清单 in it. Of a file
-    with several units in it there is no more than this one's rows, unless the unit is a group. Where the file cannot be
+    It is the file as it was sent, or where that is no .xlsx, a new workbook with the same cells at the same addresses;
+    its wrong cells are coloured and commented and the sheet 核对清单 is in it. Of a file with several units in it
+    there is no more than this one's rows, unless the unit is a group. Where the file cannot be
     marked, the figures as they were read stand on a sheet of their own. Raises ReviewError where there is no such
     submission.
     """
@@ -117,6 +126,8 @@ def returned_workbook(settings: Settings, connection: psycopg.Connection, submis
         stem = PurePosixPath(f"{stem.stem}.xlsx")
     try:
         content = _stored(settings, submission.file_sha256)
+        if made := as_xlsx(content):
+            content, stem = made, stem.with_suffix(".xlsx")
         if form and not submission.is_group and _is_of_several(connection, catalog, form, submission, content):
             content, stem = _own_part(connection, catalog, form, submission, content), stem.with_suffix(".xlsx")
             remarks = [remark for remark in remarks if remark.finding_id not in _of_others(connection, submission)]

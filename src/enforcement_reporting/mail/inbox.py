@@ -28,7 +28,8 @@ import psycopg
 
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
-from enforcement_reporting.workbook.grid import MAX_FILE_BYTES
+from enforcement_reporting.workbook.opening import READABLE_SUFFIXES
+from enforcement_reporting.workbook.package import MAX_FILE_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def _workbooks(message: Message) -> Iterator[tuple[str, bytes]]:
         if part.is_multipart():
             continue
         name = _file_name(part)
-        if name.lower().endswith((".xlsx", ".xlsm")):
+        if name.lower().endswith(READABLE_SUFFIXES):
             content: Any = part.get_payload(decode=True)
             if len(content) > MAX_FILE_BYTES:
                 raise ValueError("an attachment is too large")

@@ -7,13 +7,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from enforcement_reporting.workbook.grid import Grid, UnreadableWorkbook, read_grids
+from enforcement_reporting.workbook.grid import Grid
+from enforcement_reporting.workbook.opening import read_grids
+from enforcement_reporting.workbook.package import UnreadableWorkbook
 from enforcement_reporting.workbook.recognise import Reader
 from enforcement_reporting.workbook.review_list import Explanation
 from enforcement_reporting.workbook.submission import Observation, Observations, ReadSubmission, ReadWorkbook, Unbound
 
 if TYPE_CHECKING:
-    from enforcement_reporting.workbook.returned import Remark, figures_alone, mark, only_own_rows
+    from enforcement_reporting.workbook.returned import Remark, as_xlsx, figures_alone, mark, only_own_rows
 
 __all__ = [
     "Explanation",
@@ -26,6 +28,7 @@ __all__ = [
     "Remark",
     "Unbound",
     "UnreadableWorkbook",
+    "as_xlsx",
     "figures_alone",
     "mark",
     "only_own_rows",
@@ -33,7 +36,7 @@ __all__ = [
 ]
 
 # Imported when they are asked for: they bring what writes workbooks with them, which reading does not need.
-_RETURNED = ("Remark", "figures_alone", "mark", "only_own_rows")
+_RETURNED = ("Remark", "as_xlsx", "figures_alone", "mark", "only_own_rows")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 from enforcement_reporting.workbook.remembered import remembered
 
 # The formats that are known by number alone.
-_BUILT_IN = {0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
-_BUILT_IN |= {37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00"}
+BUILT_IN = {0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
+BUILT_IN |= {37: "#,##0", 38: "#,##0", 39: "#,##0.00", 40: "#,##0.00"}
 
 # Of digits, signs and colour alone: nothing in it that could stand for a day or an hour.
-_SURELY_A_NUMBER = re.compile(r"General|@|(?:[0#?.,%;()+\-_ ]|\\[()\-+ ]|\[Red\])+")
+SURELY_A_NUMBER = re.compile(r"General|@|(?:[0#?.,%;()+\-_ ]|\\[()\-+ ]|\[Red\])+")
 
 _DECORATION = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.')
 _FIXED = re.compile(r"[#,]*0+(?:\.(0+))?(%?)")
@@ -28,6 +28,11 @@ class NumberFormat:
 
     percent: bool
     decimals: int
+
+    @property
+    def code(self) -> str:
+        """Return the format as a spreadsheet has it."""
+        return "0" + ("." + "0" * self.decimals if self.decimals else "") + "%" * self.percent
 
     def show(self, number: float) -> str | None:
         """Return a number as the sheet shows it, rounded half-up as spreadsheets do."""
@@ -66,7 +71,7 @@ def read_styles(styles: bytes) -> Styles:
         tree = ET.fromstring(styles)  # noqa: S314 (entities were refused)
     except (ET.ParseError, LookupError, ValueError):
         return NO_STYLES
-    codes = dict(_BUILT_IN)
+    codes = dict(BUILT_IN)
     cell_styles: list[str] = []
     for section in tree:
         match section.tag.rpartition("}")[2]:
@@ -75,11 +80,12 @@ def read_styles(styles: bytes) -> Styles:
             case "cellXfs":
                 cell_styles = [item.get("numFmtId", "") for item in section]
     used = {style: codes.get(_number(format_id), "") for style, format_id in enumerate(cell_styles)}
-    shown = {style: number_format for style, code in used.items() if (number_format := _parse(code))}
-    return Styles(shown, frozenset(style for style, code in used.items() if _SURELY_A_NUMBER.fullmatch(code)))
+    shown = {style: number_format for style, code in used.items() if (number_format := number_format_of(code))}
+    return Styles(shown, frozenset(style for style, code in used.items() if SURELY_A_NUMBER.fullmatch(code)))
 
 
-def _parse(code: str) -> NumberFormat | None:
+def number_format_of(code: str) -> NumberFormat | None:
+    """Return what a format's code fixes, or None where it fixes no decimals or is not understood."""
     match = _FIXED.fullmatch(_DECORATION.sub("", code.split(";")[0]).strip())
     return NumberFormat(percent=bool(match[2]), decimals=min(len(match[1] or ""), 15)) if match else None
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from enforcement_reporting.catalog import Unit
 from enforcement_reporting.texts import plain
-from enforcement_reporting.workbook.grid import MAX_CELL_CHARACTERS, Cell, as_text
+from enforcement_reporting.workbook.cells import Cell
+from enforcement_reporting.workbook.grid import MAX_CELL_CHARACTERS, as_text
 
 _REPORTING_UNIT = re.compile(
     r"(?:(?P<sure>(?:填报|填表|报送|上报|报告|编报|编制)(?:单位|部门|地区)|单位名称)|^\s*单位)\s*"

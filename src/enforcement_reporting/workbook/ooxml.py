@@ -114,7 +114,9 @@ class Package:
 
     def add(self, path: str, xml: str | etree._Element, content_type: str = "") -> str:
         """Add a part under a name that is not taken yet (``path`` has a place for its number); return its name."""
-        number = next(n for n in range(1, len(self.parts) + 2) if self.name(path.format(n)) is None)
+        number = next((n for n in range(1, len(self.parts) + 2) if self.name(path.format(n)) is None), None)
+        if number is None:
+            raise _not_editable(f"part {path} is there and is not related to anything")
         name = path.format(number)
         self._names[name.lower()] = name
         self._trees[name] = etree.fromstring(xml) if isinstance(xml, str) else xml

@@ -28,8 +28,6 @@ MAX_STRUCTURE_BYTES = 4_000_000  # of the parts that are read as a tree: workboo
 MAX_PARTS = 2_000
 MAX_SHEETS = 100
 
-_COMPOUND_FILE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _CENTRAL_ENTRY = b"PK\x01\x02"
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -38,12 +36,23 @@ _ABNORMAL = "文件的内部结构异常，拒绝读取。请用表格软件打�
 _NO_WORKBOOK = "文件不是 Excel 工作簿（.xlsx）。请另存为 .xlsx 后再报。"
 
 
+# What is read, in the words of whoever is to send it.
+EXPECTED = "请报送 Excel（.xlsx、.xls）、WPS（.et）、.ods、.csv 或含表格的 Word（.docx）文件。"
+
+
 class UnreadableWorkbook(Exception):  # noqa: N818 (it is the file that is so named)
     """A file that cannot be read as a workbook. ``reason`` is for the clerk, ``str()`` for the log."""
 
     def __init__(self, reason: str, log: str) -> None:
         super().__init__(log)
         self.reason = reason
+
+
+class ReaderFailed(UnreadableWorkbook):
+    """A file over which a reader broke that nobody expected to break: the file is left out, the fault is ours."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("读取文件时发生意外错误，已记录。请另存为 .xlsx 后再报。", f"{type(error).__name__}: {error}")
 
 
 @dataclass
@@ -88,12 +97,12 @@ class _Outline(NamedTuple):
     room: int
 
 
-def open_package(content: bytes) -> Package:
-    """Return the parts of an .xlsx or .xlsm file that matter.
+def open_package(source: bytes | Parts) -> Package:
+    """Return the parts of an .xlsx or .xlsm file that matter, given its bytes or all its parts.
 
     Raises UnreadableWorkbook where the bytes are no workbook, are encrypted or damaged, or exceed the bounds.
     """
-    parts = _Parts(content)
+    parts = source if isinstance(source, Parts) else Parts(source)
     outline = parts.known_outline()
     if outline is None:
         outline = _outline(parts)
@@ -105,7 +114,7 @@ def open_package(content: bytes) -> Package:
     return Package(sheets, outline.hidden, shared_strings, outline.styles, parts.has_macros)
 
 
-def _outline(parts: _Parts) -> _Outline:
+def _outline(parts: Parts) -> _Outline:
     workbook_path, listed = _workbook(parts)
     folder, file = posixpath.split(workbook_path)
     relations = parts.relations(f"{folder}/_rels/{file}.rels", folder)
@@ -175,14 +184,14 @@ _outlines: Lookup[tuple[str, ...], list[tuple[dict[str, Packed | None], _Outline
 _MOST_OUTLINES = 8
 
 
-class _Parts:
+class Parts:
     """The files in the zip by name, whose upper and lower case are the same to spreadsheet software.
 
     ``room`` is how many bytes may still be inflated.
     """
 
     def __init__(self, content: bytes) -> None:
-        _refuse_at_sight(content)
+        refuse_at_sight(content)
         self._content = content
         self.room = MAX_INFLATED_BYTES
         self._structure: list[str] = []
@@ -195,6 +204,11 @@ class _Parts:
             twice = next(name for name, count in Counter(map(str.lower, names)).items() if count > 1)
             raise UnreadableWorkbook(_ABNORMAL, f"part {twice} is there twice")
         self.has_macros = any(name.endswith("vbaproject.bin") for name in self._names)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all parts, in lower case."""
+        return frozenset(self._names)
 
     def known_outline(self) -> _Outline | None:
         """Return what was made of another zip with the same structure, or None where there was none."""
@@ -231,24 +245,29 @@ class _Parts:
 
     def xml(self, path: str, limit: int = MAX_INFLATED_BYTES) -> bytes:
         """Return a part's XML, in UTF-8 and free of entities, inflating no more than there is room for."""
-        name = self._names.get(path.lower())
-        if name is None:
-            raise UnreadableWorkbook(_DAMAGED, f"part {path} is missing")
-        room = min(limit, self.room)
-        xml = self._container.read(name, room) if self._container else None
-        if xml is None:
-            xml = self._read(name, path, room)
-        if len(xml) > room:
-            raise UnreadableWorkbook(
-                f"文件解压后超过 {MAX_INFLATED_BYTES // 1_000_000} MB，拒绝读取。请删去多余的行列后再报。",
-                f"part {path} inflates beyond {room} bytes",
-            )
-        self.room -= len(xml)
+        xml = self.data(path, limit)
         if xml[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in xml[:4]:
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} is not in UTF-8")
         if b"!" in xml and (b"<!DOCTYPE" in xml or b"<!ENTITY" in xml):  # looking for one byte is ten times faster
             raise UnreadableWorkbook(_ABNORMAL, f"part {path} declares XML entities")
         return xml
+
+    def data(self, path: str, limit: int = MAX_INFLATED_BYTES) -> bytes:
+        """Return a part, inflating no more than there is room for."""
+        name = self._names.get(path.lower())
+        if name is None:
+            raise UnreadableWorkbook(_DAMAGED, f"part {path} is missing")
+        room = min(limit, self.room)
+        data = self._container.read(name, room) if self._container else None
+        if data is None:
+            data = self._read(name, path, room)
+        if len(data) > room:
+            raise UnreadableWorkbook(
+                f"文件解压后超过 {MAX_INFLATED_BYTES // 1_000_000} MB，拒绝读取。请删去多余的行列后再报。",
+                f"part {path} inflates beyond {room} bytes",
+            )
+        self.room -= len(data)
+        return data
 
     def _read(self, name: str, path: str, room: int) -> bytes:
         """Return a part, or one byte more of it than there is room for, however the zip is laid out."""
@@ -304,20 +323,18 @@ class _Parts:
         return _local(tree.tag), listed
 
 
-def _refuse_at_sight(content: bytes) -> None:
+def refuse_at_sight(content: bytes) -> None:
     """Refuse what need not be opened to be known as no workbook."""
     if not content:
         raise UnreadableWorkbook("文件是空的（0 字节）。", "empty file")
     if len(content) > MAX_FILE_BYTES:
-        size = -(-len(content) // 1_000_000)
-        limit = MAX_FILE_BYTES // 1_000_000
-        raise UnreadableWorkbook(f"文件有 {size} MB，超过 {limit} MB 的上限。", f"{size} MB, too large")
-    if content.startswith(_COMPOUND_FILE):
-        if _ENCRYPTED in content:
-            raise UnreadableWorkbook("文件设有打开密码，无法读取。请取消密码后再报。", "encrypted workbook")
-        raise UnreadableWorkbook(
-            "文件是旧的 .xls 格式（或 .doc）。请另存为 .xlsx 后再报。", "a compound file (.xls or other), not .xlsx"
-        )
+        raise too_many_bytes(len(content))
+
+
+def too_many_bytes(size: int) -> UnreadableWorkbook:
+    """Return what refuses a file of a size beyond the bound; nothing of it need have been read."""
+    limit, stated = MAX_FILE_BYTES // 1_000_000, -(-size // 1_000_000)
+    return UnreadableWorkbook(f"文件有 {stated} MB，超过 {limit} MB 的上限。", f"{size} bytes, too large")
 
 
 def _refuse_many_parts(content: bytes) -> None:
@@ -327,7 +344,7 @@ def _refuse_many_parts(content: bytes) -> None:
         raise UnreadableWorkbook(_ABNORMAL, f"about {entries} parts, at most {MAX_PARTS}")
 
 
-def _workbook(parts: _Parts) -> tuple[str, list[_Listed]]:
+def _workbook(parts: Parts) -> tuple[str, list[_Listed]]:
     """Return where the workbook part is, and the sheets that it lists."""
     if "_rels/.rels" in parts:
         for kind, path in parts.relations("_rels/.rels", "").values():

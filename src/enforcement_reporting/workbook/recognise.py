@@ -8,6 +8,7 @@ open; where it says something else than the content, these are two answers too.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from enforcement_reporting.periods import Calendar, CalendarKind, Period, Recogn
 from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 from enforcement_reporting.workbook.bulletin import Bulletins
 from enforcement_reporting.workbook.cells import Cell
-from enforcement_reporting.workbook.grid import Grid, as_text, open_workbook
+from enforcement_reporting.workbook.grid import Grid, as_text
 from enforcement_reporting.workbook.header import SEARCH_ROWS, HeaderFinder, Place
 from enforcement_reporting.workbook.labels import (
     UnitLine,
@@ -30,11 +31,15 @@ from enforcement_reporting.workbook.labels import (
     units_mentioned,
     units_named,
 )
+from enforcement_reporting.workbook.opening import open_workbook
+from enforcement_reporting.workbook.package import ReaderFailed, UnreadableWorkbook
 from enforcement_reporting.workbook.remembered import LONGEST
 from enforcement_reporting.workbook.review_list import LIST_SHEET, explanations_in, is_list
 from enforcement_reporting.workbook.submission import ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.table import SILENT, Line, MadeFor, Match, Sheet, Table, Workbook, outer
 from enforcement_reporting.workbook.template_mark import layout_of, mark_in
+
+log = logging.getLogger(__name__)
 
 # How much of a form a sheet must carry to be taken for it: with its title, and without.
 COVERAGE_WITH_TITLE = 0.5
@@ -112,8 +117,22 @@ class Reader:
     def read(self, content: bytes, file_name: str) -> ReadWorkbook:
         """Return the submissions in a workbook and what was wrong while reading.
 
-        Sheets that are hidden from people are not read. Raises UnreadableWorkbook where the bytes cannot be read.
+        Sheets that are hidden from people are not read. Raises UnreadableWorkbook where the bytes cannot be read, and
+        nothing else on account of a file: a fault in a reader, ours or a library's, is logged with its trace and is
+        ReaderFailed. What speaks of the process and not of the file goes on: no memory, a stop from outside.
         """
+        try:
+            return self._read(content, file_name)
+        except (UnreadableWorkbook, MemoryError):
+            raise
+        except BaseException as error:
+            # A panic in Rust is no Exception, and its class cannot be imported.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            log.exception("%s: reading it failed", file_name)
+            raise ReaderFailed(error) from error
+
+    def _read(self, content: bytes, file_name: str) -> ReadWorkbook:
         opened = open_workbook(content)
         result = ReadWorkbook()
         if opened.has_macros:

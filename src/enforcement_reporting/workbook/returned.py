@@ -15,18 +15,22 @@ from __future__ import annotations
 import io
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import xlsxwriter
 from lxml import etree
+from xlsxwriter.exceptions import XlsxWriterException
 
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.texts import plain
 from enforcement_reporting.workbook.addresses import column_number
-from enforcement_reporting.workbook.grid import UnreadableWorkbook, open_workbook
+from enforcement_reporting.workbook.cells import Cell
+from enforcement_reporting.workbook.grid import Grid, as_text
 from enforcement_reporting.workbook.ooxml import (
     CONTENT_TYPE,
     MAIN,
@@ -40,6 +44,8 @@ from enforcement_reporting.workbook.ooxml import (
     child,
     local,
 )
+from enforcement_reporting.workbook.opening import format_of, open_workbook
+from enforcement_reporting.workbook.package import UnreadableWorkbook
 from enforcement_reporting.workbook.review_list import COLUMNS, EXPLANATION, FINDING_ID, LIST_SHEET, is_list, printable
 
 SEVERITY_NAMES = {Severity.ERROR: "强制性", Severity.QUESTION: "核实性", Severity.NOTICE: "提示"}
@@ -50,6 +56,7 @@ _WORST_FIRST = list(SEVERITY_NAMES)
 
 _COMMENT_BEGINS = "【核对】"
 _MOST_CELLS, _CELLS_SHOWN = 200, 8  # of one finding, coloured and on the list
+_MOST_MERGED = 10_000  # cells in one range
 _LONGEST = 4_000  # characters in a comment or in a cell of the list
 _REFERENCE = re.compile(r"(?:^|、)(.+?)!([A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?)(?=、|$)", re.DOTALL)
 _VML = (
@@ -182,6 +189,55 @@ def only_own_rows(
             rows = _own_rows_xml(tree, frozenset(own_rows[name]), first_rows[name], texts, known, strangers)
             made.add_sheet(name, rows)
     return kept.packed()
+
+
+def as_xlsx(content: bytes) -> bytes | None:
+    """Return a new workbook with all that was read of a file of another kind, at its addresses; None of an .xlsx.
+
+    Values, merged cells and the decimals that were shown; nothing of the file's looks. Nothing in it acts as a formula
+    or a link. Raises UnreadableWorkbook where a sheet's name is none that a workbook may have.
+    """
+    if format_of(content) == "xlsx":
+        return None
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
+    buffer = io.BytesIO()
+    try:
+        with xlsxwriter.Workbook(buffer, options) as book:
+            plain_look = book.add_format({"text_wrap": True, "valign": "vcenter"})
+            looks = lru_cache(None)(lambda shown: book.add_format({"num_format": shown.code, "valign": "vcenter"}))
+            for grid in open_workbook(content).grids:
+                page = book.add_worksheet(grid.name)
+                for ranges in _apart(grid):
+                    page.merge_range(*ranges, "", plain_look)
+                for row, cells in enumerate(grid.rows):
+                    for column, cell in enumerate(cells):
+                        address = grid.address(row, column)
+                        shown = grid.formats.get(address)
+                        _write(page, address, grid.errors.get(address, cell), looks(shown) if shown else plain_look)
+    except XlsxWriterException as error:
+        raise UnreadableWorkbook("无法在原文件上标注。", f"cannot be written as .xlsx: {error}") from None
+    return buffer.getvalue()
+
+
+def _write(page: Any, address: str, cell: Cell, look: Any) -> None:
+    if isinstance(cell, bool):
+        page.write_boolean(address, cell, look)
+    elif isinstance(cell, float):
+        page.write_number(address, cell, look)
+    elif text := printable(as_text(cell)):
+        page.write_string(address, text, look)
+
+
+def _apart(grid: Grid) -> Iterator[tuple[int, int, int, int]]:
+    """Yield first row and column and last row and column of the merged ranges, without those that lie over another."""
+    taken: set[tuple[int, int]] = set()
+    for (row, column), (last_row, last_column) in grid.spans.items():
+        if (last_row - row + 1) * (last_column - column + 1) > _MOST_MERGED or min(row, column) < 0:
+            continue
+        places = {(r, c) for r in range(row, last_row + 1) for c in range(column, last_column + 1)}
+        if not places & taken and len(places) > 1:
+            taken |= places
+            yield grid.top + row, grid.left + column, grid.top + last_row, grid.left + last_column
 
 
 def figures_alone(title: str, unit_line: str, header: Sequence[str], values: Sequence[str], sheet: str) -> bytes:
