@@ -35,7 +35,7 @@ _NO_FIGURES = re.compile(
     r"[〔\[(]?(?:19|20)[0-9]{2}[〕\])]?(?:年度?|号)?|[0-9]{1,2}(?:月份?)?[-至到~][0-9]{1,2}月份?|[0-9]{1,2}月份?(?:[0-9]{1,2}[日号])?"
     r"|[0-9]{1,2}[日号时点]|第[0-9]+|[0-9]+(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2}|(?:附件|表)[0-9.]+|^[(]?[0-9]{1,2}[)、.](?![0-9])"
 )
-_FIGURE = re.compile(f"{NUMBER}(?:%|[\u4e00-\u9fff]{{0,2}})")
+_FIGURE = re.compile(f"{NUMBER}(?:%|[家户个条项次件人起份宗处名场元万亿分]{{0,2}})")
 _BETWEEN = ("", "为", "达", "共", "累计")  # a name and its figure
 _NOT_A_COUNT = "(?![%‰余多]|个百分点)"
 _LIST_COLUMNS = {"指标": "indicator", "数值": "figure", "范围": "scope", "期": "period", "陈述": "sentence"}
@@ -326,7 +326,7 @@ def _lines(grid: Grid) -> Iterator[_Line]:
         if not filled:
             continue
         (column, cell), *others = filled
-        text = "" if others or not isinstance(cell, str) else as_text(cell).strip()
+        text = "" if others or not isinstance(cell, str) else cell.replace("\0", "").strip()
         goes_on = len(pending.text) >= _BROKEN and column == pending.column and text
         is_broken = _IN_SENTENCES.search(pending.text) and not _ENDED.search(pending.text)
         if goes_on and is_broken and not _HEADING.match(text):

@@ -1,4 +1,7 @@
-"""Tables as text, .csv: what the text is encoded in, and what parts its columns, is told from the text."""
+"""Tables as text, .csv: what the text is encoded in, and what parts its columns, is told from the text.
+
+What nothing parts into columns is prose, as a bulletin saved as text.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from enforcement_reporting.workbook.grid import LooseCells, OpenedWorkbook, as_grids
+from enforcement_reporting.workbook.grid import LooseCells, OpenedWorkbook, as_grids, as_prose
 from enforcement_reporting.workbook.package import EXPECTED, UnreadableWorkbook
 
 SHEET = "表1"
@@ -23,11 +26,14 @@ _AS_TEXT = re.compile(r'="([^"]*)"')
 
 
 def open_csv(content: bytes) -> OpenedWorkbook:
-    """Return the one sheet in the bytes of a .csv file; what stands in its cells is text."""
+    """Return the one sheet in the bytes of a .csv file, or its prose; what stands in its cells is text."""
     text = _decoded(content)
+    delimiter = _delimiter(text)
+    if not delimiter:
+        return OpenedWorkbook([], [], False, as_prose(text.splitlines()))
     sheet = LooseCells(SHEET)
     try:
-        for row, cells in enumerate(_rows(text, _delimiter(text))):
+        for row, cells in enumerate(_rows(text, delimiter)):
             if len(cells) > _MOST_COLUMNS:
                 raise _no_table(f"{len(cells)} columns")
             for column, cell in enumerate(cells):
@@ -63,14 +69,12 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 
 def _delimiter(text: str) -> str:
-    """Return what parts most of the first rows into the same number of columns, at least two of them."""
+    """Return what parts most of the first rows into the same number of columns, at least two of them; or nothing."""
     best, most = "", (1, 0)
     for delimiter in _DELIMITERS:
         for width, rows in Counter(_widths(text, delimiter)).items():
             if (rows, width) > most and rows > 1:
                 best, most = delimiter, (rows, width)
-    if not best:
-        raise _no_table("text that nothing parts into columns")
     return best
 
 

@@ -1,4 +1,4 @@
-"""Tables in Word documents, .docx, each as a sheet: 表1, 表2 and so on.
+"""Tables in Word documents, .docx, each as a sheet: 表1, 表2 and so on; and the paragraphs outside of them, 正文.
 
 The paragraphs in front of a table stand above it, a row each, as title, unit and period do on a sheet; those behind the
 last table stand below it. Rows and columns are counted as in a spreadsheet into which the document was copied. What is
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from enforcement_reporting.workbook.elements import Attributes, walk
-from enforcement_reporting.workbook.grid import LooseCells, OpenedWorkbook, Place, as_grids
+from enforcement_reporting.workbook.grid import LooseCells, OpenedWorkbook, Place, as_grids, as_prose
 from enforcement_reporting.workbook.package import MAX_SHEETS, Parts, UnreadableWorkbook
 
 _PREFIXES = {
@@ -29,12 +29,9 @@ def open_docx(parts: Parts) -> OpenedWorkbook:
     path = next((to for kind, to in parts.relations("_rels/.rels", "").values() if kind == "officeDocument"), "")
     document = _Document()
     walk(parts.xml(path), _PREFIXES, document.begin, document.end, document.text)
-    if not document.sheets:
-        raise UnreadableWorkbook(
-            "Word 文件中没有表格。请把数据填在表格里，或用 Excel 报送。", "a document without tables"
-        )
-    document.add_lines()
-    return OpenedWorkbook(as_grids(document.sheets), [], parts.has_macros)
+    if document.sheets:
+        document.add_lines()
+    return OpenedWorkbook(as_grids(document.sheets), [], parts.has_macros, as_prose(document.paragraphs))
 
 
 class _Document:
@@ -42,6 +39,7 @@ class _Document:
 
     def __init__(self) -> None:
         self.sheets: list[LooseCells] = []
+        self.paragraphs: list[str] = []  # outside of tables
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)  # since the last table
         self._tables = self._unread = 0  # inside of how many of them
         self._paragraphs: list[list[str]] = []  # a text box in a paragraph has paragraphs of its own
@@ -91,6 +89,7 @@ class _Document:
                 self._cell.append(text)
             elif text:
                 self._lines.append(text)
+                self.paragraphs.append(text)
         elif name == "w:tbl":
             self._tables -= 1
         elif self._tables == 1 and name == "w:tc":

@@ -15,6 +15,7 @@ MAX_CELLS = 500_000  # of all sheets together, in the rectangles from the first 
 MAX_MERGED = 50_000
 MAX_TEXT_BYTES = 100_000_000  # of all cells together, each with its own copy of a shared text
 MAX_CELL_CHARACTERS = 2_000
+PROSE = "正文"
 
 Place = tuple[int, int]  # row and column, counted from 0
 
@@ -61,11 +62,15 @@ class Grid:
 
 @dataclass
 class OpenedWorkbook:
-    """The sheets that people see, the names of those that are hidden, and whether there are macros (never run)."""
+    """The sheets that people see, the names of those that are hidden, and whether there are macros (never run).
+
+    ``prose`` are the paragraphs beside the tables of a document, each in a row of its own, as a sheet named 正文.
+    """
 
     grids: list[Grid]
     hidden: list[str]
     has_macros: bool
+    prose: Grid | None = None
 
 
 @dataclass
@@ -108,6 +113,13 @@ class LooseCells:
                 f"工作表“{self.name}”的合并单元格过多，拒绝读取。请删去表格以外的内容后再报。",
                 f"sheet {self.name}: more than {MAX_MERGED} merged ranges",
             )
+
+
+def as_prose(paragraphs: Iterable[str]) -> Grid:
+    """Return paragraphs as a sheet, a row for each; what tabs part stands in cells side by side."""
+    rows: list[list[Cell]] = [[text.strip() for text in paragraph.split("\t", 15)] for paragraph in paragraphs]
+    width = max(map(len, rows), default=0)
+    return Grid(PROSE, [[*row, *[""] * (width - len(row))] for row in rows])
 
 
 def as_grids(sheets: Iterable[LooseCells]) -> list[Grid]:

@@ -147,8 +147,15 @@ class Reader:
             sheet.made_for = self._made_for(sheet.grid.mark) if sheet.grid.mark else None
             workbook.lines += [*sheet.outer_lines, self._said(sheet.name)]
         workbook.dated = [text for line in workbook.lines for text in line.dated]
+        in_prose = opened.prose is not None and self._bulletins.read(opened.prose, file_name, workbook.dated, result)
+        if not opened.grids and opened.prose and not in_prose:
+            raise UnreadableWorkbook(
+                "文件中没有表格，正文也不是可以采集的通报。请把数据填在表格里，或用 Excel 报送。",
+                "prose without tables",
+            )
         for sheet in sheets:
-            is_bulletin = self._bulletins.read(sheet.grid, file_name, workbook.dated, result)
+            # The paragraphs of a document stand above its tables too: they are read once.
+            is_bulletin = not in_prose and self._bulletins.read(sheet.grid, file_name, workbook.dated, result)
             self._read_sheet(sheet, result, silently=is_bulletin)
         result.submissions = _once_each(result.submissions)
         if result.explanations and not result.submissions:
