@@ -103,7 +103,7 @@ class Checked:
         units: dict[tuple[str, str], list[str]] = {}
         for item in submissions:
             read = item.read
-            title = self.catalog.form_by_id[read.form_id].title
+            title = self.catalog.form_by_id[read.form_id].version_of(read.period).form.title
             whose = names[read.unit_id] + ("（合计行）" if read.row_role == "total" else "")
             units.setdefault((title, read.period.name), []).append(whose)
         for (title, period), whose_all in units.items():

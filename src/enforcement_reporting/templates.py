@@ -51,6 +51,7 @@ def templates(
     if form is None:
         raise TemplateError(f"form: expected one of {sorted(catalog.form_by_id)}, found {form_id!r}")
     wanted = _period(form, period)
+    form = form.version_of(wanted).form
     units = [item for item in catalog.expected_units(form) if item.is_in_force(wanted)]
     if unit is not None:
         units = [item for item in units if unit in (item.unit_id, item.name, *item.aliases)]

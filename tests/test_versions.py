@@ -1,0 +1,177 @@
+"""A form that changes: what was sent before is read, checked and compared as what it was.
+
+The form below changes twice. From 2025 its title and a label are others; from 2026 two columns are one, one has another
+id, one is gone, one is split in two, and one is new.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enforcement_reporting.catalog import Lifetime, load_catalog
+from enforcement_reporting.findings import ReadingFinding
+from enforcement_reporting.workbook import Reader, ReadWorkbook
+from workbooks import Sheet, Value, workbook
+
+FORM = """
+form_id: p
+authority_id: au
+title: 执法处罚情况月报表
+earlier_titles: [{until: 2024-12-31, title: 行政处罚情况月报}]
+calendar: {kind: month, summaries: [quarter]}
+figures: cumulative
+unit_labels: [单位]
+total_row: {labels: [合计], states: all}
+indicators:
+  - indicator_id: checks
+    label: [检查家次]
+    earlier_labels: [{until: 2024-12-31, label: [检查次数]}]
+    unit_of_measure: 家次
+  - {indicator_id: warnings, label: [处罚, 警告], unit_of_measure: 起}
+  - {indicator_id: fined, label: [处罚, 罚款], unit_of_measure: 起}
+  - {indicator_id: penalties, label: [处罚], unit_of_measure: 起, effective_from: 2026-01-01,
+     replaces: [warnings, fined]}
+  - {indicator_id: shut, label: [关闭企业], unit_of_measure: 家}
+  - {indicator_id: closed, label: [关停取缔企业], unit_of_measure: 家, effective_from: 2026-01-01, replaces: [shut]}
+  - {indicator_id: lectures, label: [宣讲], unit_of_measure: 场, effective_to: 2025-12-31}
+  - {indicator_id: hazards, label: [隐患], unit_of_measure: 项, effective_to: 2025-12-31}
+  - {indicator_id: small, label: [一般隐患], unit_of_measure: 项, effective_from: 2026-01-01}
+  - {indicator_id: major, label: [重大隐患], unit_of_measure: 项, effective_from: 2026-01-01}
+  - {indicator_id: staff, label: [执法人员], unit_of_measure: 人, measure_kind: stock, effective_from: 2026-01-01}
+"""
+DEFINITIONS = {
+    "catalog/landing.yaml": "places: [{place_id: inbox, path: inbox, policy: collect}]",
+    "catalog/au/authority.yaml": """
+authority_id: au
+name: 县应急局
+units: {unit_id: all, name: 全县, kind: 全县, members: [{unit_id: a, name: 甲镇, kind: 乡镇},
+  {unit_id: b, name: 乙镇, kind: 乡镇}]}
+""",
+    "catalog/au/forms/p.yaml": FORM,
+}
+OLDEST = ["单位", "检查次数", "警告", "罚款", "关闭企业", "宣讲", "隐患"]
+OLD = ["单位", "检查家次", "警告", "罚款", "关闭企业", "宣讲", "隐患"]
+NEW = ["单位", "检查家次", "处罚", "关停取缔企业", "一般隐患", "重大隐患", "执法人员"]
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    """Write definitions into a folder and return it."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("versions"), DEFINITIONS)
+
+
+@pytest.fixture(scope="module")
+def reader(definitions: Path) -> Reader:
+    return Reader(load_catalog(definitions))
+
+
+def table(
+    period: str, header: list[str], *rows: tuple[str, str], title: str = "执法处罚情况月报表"
+) -> list[list[Value]]:
+    """Return the rows of one table; 警告 and 罚款 stand under a label that is merged over them."""
+    upper, lower = header, []
+    if "警告" in header:
+        upper = ["处罚" if name == "警告" else "" if name == "罚款" else name for name in header]
+        lower = [[name if name in ("警告", "罚款") else "" for name in header]]
+    return [[title], [f"统计期：{period}"], upper, *lower, *([name, *map(int, said.split())] for name, said in rows)]
+
+
+def sheet(period: str, header: list[str], *rows: tuple[str, str], title: str = "执法处罚情况月报表") -> bytes:
+    """Return a workbook of one table."""
+    merges = ["C3:D3", *(f"{letter}3:{letter}4" for letter in "ABEFG")] if "警告" in header else []
+    return workbook(Sheet(table(period, header, *rows, title=title), merges))
+
+
+def found(read: ReadWorkbook) -> list[ReadingFinding]:
+    """Return everything that was found."""
+    placed = [*read.file_findings, *(item for some in read.sheet_findings.values() for item in some)]
+    return placed + [finding for item in read.submissions for finding in item.findings]
+
+
+def figures(read: ReadWorkbook) -> dict[str, dict[str, int]]:
+    """Return the figures that were read, by unit and indicator."""
+    return {
+        item.unit_id: {cell.indicator_id: int(cell.value) for cell in item.observations if cell.value is not None}
+        for item in read.submissions
+    }
+
+
+def test_a_form_has_the_versions_its_dates_make(definitions: Path) -> None:
+    form = load_catalog(definitions).form_by_id["p"]
+    said = [(version.form.title, [item.label[-1] for item in version.form.indicators]) for version in form.versions]
+    assert said == [("行政处罚情况月报", OLDEST[1:]), ("执法处罚情况月报表", OLD[1:]), ("执法处罚情况月报表", NEW[1:])]
+    assert [str(version.lifetime.first) for version in form.versions] == ["None", "2025-01-01", "2026-01-01"]
+    assert [str(version.lifetime.last) for version in form.versions] == ["2024-12-31", "2025-12-31", "None"]
+    assert form.lifetimes["warnings"] == Lifetime(None, form.lifetimes["lectures"].last)
+
+
+@pytest.mark.parametrize(
+    ("period", "header", "title"),
+    [
+        ("2024年12月", OLDEST, "行政处罚情况月报"),
+        ("2025年1月", OLD, "执法处罚情况月报表"),
+        ("2025年12月", OLD, "执法处罚情况月报表"),
+        ("2026年1月", NEW, "执法处罚情况月报表"),
+    ],
+)
+def test_each_period_is_read_in_the_version_of_its_time(
+    reader: Reader, period: str, header: list[str], title: str
+) -> None:
+    read = reader.read(sheet(period, header, ("甲镇", "1 2 3 4 5 6"), title=title), "表.xlsx")
+    assert found(read) == []
+    ids = {"检查次数": "checks", "检查家次": "checks", "警告": "warnings", "罚款": "fined", "处罚": "penalties"}
+    ids |= {"关闭企业": "shut", "关停取缔企业": "closed", "宣讲": "lectures", "隐患": "hazards"}
+    ids |= {"一般隐患": "small", "重大隐患": "major", "执法人员": "staff"}
+    assert figures(read) == {"a": {f"p.{ids[name]}": number for number, name in enumerate(header[1:], 1)}}
+
+
+def test_an_old_layout_for_a_new_period_is_said_and_read_as_it_stands(reader: Reader) -> None:
+    read = reader.read(sheet("2026年2月", OLD, ("甲镇", "1 2 3 4 5 6"), ("乙镇", "1 1 1 1 1 1")), "表.xlsx")
+    (finding,) = found(read)
+    assert (finding.kind, finding.severity.value, finding.scope) == ("wrong_version", "error", "sheet")
+    assert finding.message() == (
+        "表式版本不对：《执法处罚情况月报表》用的是2025年1月1日至2025年12月31日的表式，该期应当用2026年1月1日起的表式"
+        "（本表缺少“处罚”、“关停取缔企业”、“一般隐患”、“重大隐患”、“执法人员”；"
+        "多出“处罚 / 警告”、“处罚 / 罚款”、“关闭企业”、“宣讲”、“隐患”）。已按所用表式读取，请按该期的表式重报。"
+    )
+    assert finding.cells == "Sheet1!C4、Sheet1!D4、Sheet1!E3、Sheet1!F3、Sheet1!G3"
+    assert finding.form_id == "p" and finding.period_id == "2026-02"
+    assert figures(read)["a"]["p.warnings"] == 2 and figures(read)["b"]["p.hazards"] == 1
+
+
+def test_a_new_layout_for_an_old_period_is_said_too(reader: Reader) -> None:
+    read = reader.read(sheet("2025年11月", NEW, ("甲镇", "1 2 3 4 5 6")), "表.xlsx")
+    (finding,) = found(read)
+    assert finding.kind == "wrong_version" and finding.stated == "2026年1月1日起的表式"
+    assert finding.expected.startswith("2025年1月1日至2025年12月31日的表式（本表缺少“处罚 / 警告”")
+    assert figures(read)["a"]["p.penalties"] == 2
+
+
+def test_a_label_of_another_time_is_another_version(reader: Reader) -> None:
+    (finding,) = found(reader.read(sheet("2025年3月", OLDEST, ("甲镇", "1 2 3 4 5 6")), "表.xlsx"))
+    assert finding.stated == "截至2024年12月31日的表式"
+    assert finding.expected.endswith("（本表“检查次数”应为“检查家次”）")
+    assert finding.cells == "Sheet1!B3"
+
+
+def test_a_sheet_that_lacks_a_column_is_still_of_its_version(reader: Reader) -> None:
+    read = reader.read(sheet("2026年2月", NEW[:-1], ("甲镇", "1 2 3 4 5")), "表.xlsx")
+    assert [(finding.kind, finding.expected) for finding in found(read)] == [("missing_header", "执法人员")]
+
+
+def test_two_tables_on_one_sheet_may_be_of_two_versions(reader: Reader) -> None:
+    rows = [*table("2026年1月", NEW, ("甲镇", "1 2 3 4 5 6")), *table("2025年12月", OLD, ("甲镇", "1 1 2 3 4 5"))]
+    read = reader.read(workbook(Sheet(rows, ["C7:D7"])), "表.xlsx")
+    assert found(read) == []
+    assert [item.period.period_id for item in read.submissions] == ["2026-01", "2025-12"]
+    assert [len(item.observations) for item in read.submissions] == [6, 6]
