@@ -6,12 +6,23 @@ id, one is gone, one is split in two, and one is new.
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 
-from enforcement_reporting.catalog import Lifetime, load_catalog
+from conftest import new_database, settings_for
+from enforcement_reporting import generator, intake
+from enforcement_reporting.catalog import CatalogError, Lifetime, load_catalog
+from enforcement_reporting.checking import check_files
 from enforcement_reporting.findings import ReadingFinding
+from enforcement_reporting.local.postgres import LocalServer
+from enforcement_reporting.quality import check_submissions, load_suites
+from enforcement_reporting.settings import Settings
+from enforcement_reporting.templates import templates
+from enforcement_reporting.warehouse import connect
 from enforcement_reporting.workbook import Reader, ReadWorkbook
 from workbooks import Sheet, Value, workbook
 
@@ -50,6 +61,15 @@ units: {unit_id: all, name: 全县, kind: 全县, members: [{unit_id: a, name: �
   {unit_id: b, name: 乙镇, kind: 乡镇}]}
 """,
     "catalog/au/forms/p.yaml": FORM,
+    "expectations/au/p.yaml": """
+form: p
+rules:
+  - {rule_id: fined_within_checks, kind: part_whole, parts: [fined], whole: [checks], effective_to: 2025-12-31}
+  - {rule_id: penalties_within_checks, kind: part_whole, parts: [penalties], whole: [checks], severity: question,
+     effective_from: 2026-01-01}
+  - {rule_id: adds_up, kind: total_row, indicators: [checks], effective_from: 2025-01-01, effective_to: 2025-12-31}
+  - {rule_id: total, kind: total_row, effective_from: 2026-01-01}
+""",
 }
 OLDEST = ["单位", "检查次数", "警告", "罚款", "关闭企业", "宣讲", "隐患"]
 OLD = ["单位", "检查家次", "警告", "罚款", "关闭企业", "宣讲", "隐患"]
@@ -96,6 +116,16 @@ def found(read: ReadWorkbook) -> list[ReadingFinding]:
     """Return everything that was found."""
     placed = [*read.file_findings, *(item for some in read.sheet_findings.values() for item in some)]
     return placed + [finding for item in read.submissions for finding in item.findings]
+
+
+def broken(settings: Settings, month: str) -> set[tuple[str, str]]:
+    """Return the rules that were broken in a month, with the unit that did."""
+    with connect(settings) as connection:
+        return set(
+            connection.execute(
+                "select unit_id, rule_id from quality.findings where origin = 'form' and period_id = %s", [month]
+            ).fetchall()
+        )
 
 
 def figures(read: ReadWorkbook) -> dict[str, dict[str, int]]:
@@ -175,3 +205,195 @@ def test_two_tables_on_one_sheet_may_be_of_two_versions(reader: Reader) -> None:
     assert found(read) == []
     assert [item.period.period_id for item in read.submissions] == ["2026-01", "2025-12"]
     assert [len(item.observations) for item in read.submissions] == [6, 6]
+
+
+# The rules of the time
+
+
+# By month: the header, the row of 甲镇, the total row, and the rules broken.
+CHECKED: dict[str, tuple[list[str], str, str, set[tuple[str, str]]]] = {
+    "2024-12": (OLDEST, "1 0 2 0 0 0", "9 0 2 0 0 0", {("a", "p.fined_within_checks")}),
+    "2025-12": (OLD, "1 0 2 0 0 0", "9 0 2 0 0 0", {("a", "p.fined_within_checks"), ("all", "p.adds_up")}),
+    "2026-01": (
+        NEW,
+        "1 2 1 0 0 0",
+        "9 2 0 0 0 0",
+        {("a", "p.penalties_within_checks"), ("all", "p.total_checks"), ("all", "p.total_closed")},
+    ),
+}
+
+
+def test_a_submission_is_checked_by_the_rules_of_its_period(
+    definitions: Path, server: LocalServer, template: str, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path / "state", definitions, new_database(server, template))
+    intake.prepare(settings)
+    paths = []
+    for month, (header, row, total, _) in CHECKED.items():
+        paths.append(tmp_path / f"{month[:4]}年{int(month[5:])}月.xlsx")
+        paths[-1].write_bytes(sheet(paths[-1].stem, header, ("甲镇", row), ("合计", total)))
+    intake.ingest_files(settings, map(str, paths), "collect", datetime(2026, 2, 1, tzinfo=UTC))
+    check_submissions(settings)
+    assert {month: broken(settings, month) for month in CHECKED} == {month: said[3] for month, said in CHECKED.items()}
+    at_hand = {
+        (item.period, item.unit, item.rule_id)
+        for file in check_files(definitions, list(map(str, paths))).files
+        for item in file.findings
+    }
+    assert at_hand == {(month, *said) for month, (*_, rules) in CHECKED.items() for said in rules}
+
+
+def test_figures_of_another_version_are_kept_out_until_corrected_and_taken_from_the_archive(
+    definitions: Path, server: LocalServer, template: str, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path / "state", definitions, new_database(server, template))
+    intake.prepare(settings)
+    path = tmp_path / "表.xlsx"
+    path.write_bytes(sheet("2026年1月", OLD, ("甲镇", "1 0 2 0 0 0")))
+    outcomes = []
+    for number, policy in enumerate(("collect", "archive"), 1):
+        path.write_bytes(sheet("2026年1月", OLD, ("甲镇", f"{number} 0 2 0 0 0")))
+        intake.ingest_files(settings, [str(path)], policy, datetime(2026, 2, number, tzinfo=UTC))
+        check_submissions(settings)
+    with connect(settings) as connection:
+        outcomes = connection.execute(
+            "select policy, outcome from intake.submissions join quality.verdicts using (submission_id) order by 1"
+        ).fetchall()
+        kinds = connection.execute(
+            "select rule_kind, severity, count(*) from quality.findings group by 1, 2"
+        ).fetchall()
+    assert outcomes == [("archive", "accepted"), ("collect", "returned")]
+    assert kinds == [("wrong_version", "error", 2)]  # and no rule of another time on figures that are there
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "expectations/au/p.yaml",
+            ", effective_to: 2025-12-31}",
+            "}",
+            "rule fined_within_checks: p.fined: the form has it only from the beginning to 2025-12-31: expected"
+            " effective_from and effective_to within that",
+        ),
+        (
+            "expectations/au/p.yaml",
+            "effective_from: 2025-01-01, effective_to: 2025-12-31",
+            "effective_from: 2025-01-01, effective_to: 2024-12-31",
+            "rules.2.total_row: effective_from: expected a day not after effective_to (2024-12-31)",
+        ),
+        ("catalog/au/forms/p.yaml", "[warnings, fined]", "[warnings, fines]", "replaces fines: expected indicators of"),
+        ("catalog/au/forms/p.yaml", "[shut]", "[shut, fined]", "replaces 'fined' is declared twice"),
+        (
+            "catalog/au/forms/p.yaml",
+            "家, effective_from: 2026-01-01, replaces: [shut]",
+            "家, replaces: [shut]",
+            "closed: replaces shut: expected effective_from, the day from which it does",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "unit_of_measure: 家}",
+            "unit_of_measure: 起}",
+            "closed: replaces shut: expected the same unit_of_measure",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "[关闭企业], unit_of_measure: 家",
+            "[关闭企业], unit_of_measure: 家, effective_to: 2025-06-30",
+            "shut: effective_to: expected 2025-12-31, as closed replaces it",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "[关闭企业], unit_of_measure: 家",
+            "[关闭企业], unit_of_measure: 家, figures: single",
+            "closed: replaces shut: expected the same figures",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "label: [宣讲], unit_of_measure: 场",
+            "label: [宣讲], unit_of_measure: 场, effective_from: 2026-03-01",
+            "lectures: effective_from: expected a day not after its last one, 2025-12-31",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "label: [隐患]",
+            "label: [宣讲]",
+            "label (from the beginning to 2024-12-31) ('宣讲',) is declared twice",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "[{until: 2024-12-31, label: [检查次数]}]",
+            "[{until: 2024-12-31, label: [检查次数]}, {until: 2023-12-31, label: [检查]}]",
+            "checks: earlier_labels: expected each until later than the one before",
+        ),
+        (
+            "catalog/au/forms/p.yaml",
+            "[{until: 2024-12-31, title: 行政处罚情况月报}]",
+            "[{until: 2024-12-31, title: 行政处罚情况月报}, {until: 2024-12-31, title: 处罚月报}]",
+            "earlier_titles: expected each until later than the one before",
+        ),
+        ("catalog/au/forms/p.yaml", "measure_kind: stock", "measure_kind: stock, effective_until: 2027-01-01", "Extra"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_file_and_key(tmp_path: Path, file: str, old: str, new: str, said: str) -> None:
+    changed = DEFINITIONS[file].replace(old, new, 1)
+    assert changed != DEFINITIONS[file]
+    with pytest.raises(CatalogError) as refused:
+        load_suites(written(tmp_path, {**DEFINITIONS, file: changed}), load_catalog(tmp_path))
+    assert str(tmp_path / file) in str(refused.value) and said in str(refused.value)
+
+
+def test_a_time_without_any_indicator_is_refused(tmp_path: Path) -> None:
+    form = FORM[: FORM.index("  - indicator_id")] + FORM[FORM.index("  - {indicator_id: small") :]
+    with pytest.raises(CatalogError, match="the form has none from the beginning to 2024-12-31"):
+        load_catalog(written(tmp_path, {**DEFINITIONS, "catalog/au/forms/p.yaml": form}))
+
+
+def test_a_template_is_that_of_the_period(definitions: Path, reader: Reader) -> None:
+    headers = {"2024年12月": OLDEST, "2025年12月": OLD, "2026年1月": NEW}
+    marks = set()
+    for period, header in headers.items():
+        for name, made in templates(definitions, "p", period, consolidated=True):
+            book = openpyxl.load_workbook(io.BytesIO(made.content()))
+            texts = [str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row if cell.value]
+            assert [label for label in header if not any(text.startswith(label) for text in texts)] == []
+            assert name.startswith("行政处罚情况月报_" if period == "2024年12月" else "执法处罚情况月报表_")
+            notes = " ".join(str(cell.value) for row in book.worksheets[1].iter_rows() for cell in row)
+            assert ("处罚·罚款（○）不应大于" in notes) == ("罚款" in header)
+            assert ("处罚（○）不应大于" in notes) == ("罚款" not in header)
+            marks.add(made.mark.layout)
+            read = reader.read(made.content(), name)
+            assert {finding.kind for finding in found(read)} == {"blank_submission"}
+    assert len(marks) == 3
+
+
+def test_a_template_of_a_version_declared_later_is_of_the_wrong_one_and_not_outdated_besides(
+    definitions: Path, reader: Reader, tmp_path: Path
+) -> None:
+    lines = FORM.replace(",\n     ", ", ").replace(", effective_to: 2025-12-31", "").splitlines(keepends=True)
+    only_old = "".join(line for line in lines if "effective_from" not in line)
+    files = {name: text for name, text in DEFINITIONS.items() if not name.startswith("expectations")}
+    written(
+        tmp_path,
+        {
+            **files,
+            "catalog/au/forms/p.yaml": only_old,
+            "expectations/au/p.yaml": """
+form: p
+rules: [{rule_id: fined_within_checks, kind: part_whole, parts: [fined], whole: [checks]}]
+""",
+        },
+    )
+    ((name, made),) = templates(tmp_path, "p", "2026-01", "甲镇")
+    kinds = [finding.kind for finding in found(reader.read(made.content(), name))]
+    assert kinds == ["wrong_version", "blank_submission"]
+
+
+def test_invented_figures_are_those_of_the_time(definitions: Path, reader: Reader) -> None:
+    made = list(generator.workbooks(definitions, authority="au", periods=3, starting=date(2025, 11, 30)))
+    assert len(made) == 6
+    for book in made:
+        read = reader.read(book.content(), book.file_name)
+        assert found(read) == []
+        ids = {cell.indicator_id for item in read.submissions for cell in item.observations}
+        assert ("p.penalties" in ids) == (read.submissions[0].period.period_id == "2026-01")

@@ -492,11 +492,25 @@ class Lifetime(NamedTuple):
     first: date | None = None
     last: date | None = None
 
-    def holds(self, other: Lifetime) -> bool:
-        """Return whether it begins no later and ends no sooner than another."""
-        return (self.first or date.min) <= (other.first or date.min) and (self.last or date.max) >= (
-            other.last or date.max
-        )
+    def covers(self, day: date) -> bool:
+        """Return whether a day is one of them."""
+        return (self.first or date.min) <= day <= (self.last or date.max)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it ends before it begins."""
+        return (self.first or date.min) > (self.last or date.max)
+
+    def within(self, other: Lifetime) -> Lifetime:
+        """Return the days that are another's too."""
+        first = max(filter(None, (self.first, other.first)), default=None)
+        return Lifetime(first, min(filter(None, (self.last, other.last)), default=None))
+
+    def __str__(self) -> str:
+        return f"from {self.first or 'the beginning'} to {self.last or 'the end'}"
+
+
+ALWAYS = Lifetime()
 
 
 class Version(NamedTuple):
@@ -543,7 +557,7 @@ class Form(Model):
         if self.first_days:
             self._check_succession()
             for version in self.versions:
-                version.form._check_labels(f" (from {version.lifetime.first})" if version.lifetime.first else "")
+                version.form._check_labels(f" ({version.lifetime})")
         else:
             self._check_labels("")
         if bool(self.deadlines) != (self.owed_from is not None):
@@ -599,8 +613,9 @@ class Form(Model):
                 if self.figures_of(old) != self.figures_of(item):
                     raise ValueError(f"{item.indicator_id}: replaces {other}: expected the same figures")
         for item in self.indicators:
-            first, last = self.lifetimes[item.indicator_id]
-            if first and last and first > last:
+            lifetime = self.lifetimes[item.indicator_id]
+            last = lifetime.last
+            if lifetime.is_empty:
                 raise ValueError(f"{item.indicator_id}: effective_from: expected a day not after its last one, {last}")
             days = [earlier.until for earlier in item.earlier_labels]
             if any(one >= other for one, other in pairwise([*days, last or date.max])):
@@ -610,10 +625,7 @@ class Form(Model):
             raise ValueError("earlier_titles: expected each until later than the one before")
         for version in self.versions:
             if not version.form.indicators:
-                first, last = version.lifetime
-                raise ValueError(
-                    f"indicators: the form has none from {first or 'the beginning'} to {last or 'the end'}"
-                )
+                raise ValueError(f"indicators: the form has none {version.lifetime}")
 
     @cached_property
     def lifetimes(self) -> dict[str, Lifetime]:
@@ -641,7 +653,7 @@ class Form(Model):
     @property
     def versions(self) -> tuple[Version, ...]:
         """Return what the form is at one time after another, the oldest first: itself, where it never changed."""
-        return self._versions if self.first_days else (Version(self, Lifetime()),)
+        return self._versions if self.first_days else (Version(self, ALWAYS),)
 
     @cached_property
     def _versions(self) -> tuple[Version, ...]:
@@ -653,8 +665,7 @@ class Form(Model):
 
     def _as_on(self, day: date) -> Form:
         """Return the form as it stands on a day."""
-        on_that_day = Lifetime(day, day)
-        present = [item for item in self.indicators if self.lifetimes[item.indicator_id].holds(on_that_day)]
+        present = [item for item in self.indicators if self.lifetimes[item.indicator_id].covers(day)]
         ids = {item.indicator_id for item in present}
         always: dict[str, Any] = {"effective_from": None, "effective_to": None, "replaces": (), "earlier_labels": ()}
         indicators = tuple(

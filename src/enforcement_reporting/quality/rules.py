@@ -4,6 +4,9 @@ A rule is declared once per form and compiled into checks. A check is a conditio
 submission (one column per indicator), true where nothing is wrong, together with what to say where it is false.
 Blank is not zero: a sum or a rate that is blank is not wrong, and blank parts of a sum count as nothing. A cell that
 could not be read is not blank either: a rule that needs it says nothing.
+
+A rule may hold for some time only. It has to, where it is about an indicator that the form has for some time only; one
+about all indicators is about each as long as the form has it.
 """
 
 from __future__ import annotations
@@ -12,16 +15,19 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from enforcement_reporting.catalog import (
+    ALWAYS,
     Catalog,
     CatalogError,
     Form,
     Id,
+    Lifetime,
     Model,
     Reference,
     Text,
@@ -38,12 +44,28 @@ Terms = Annotated[tuple[Reference, ...], Field(min_length=1)]
 
 
 class _Rule(Model):
-    """What every rule has. ``message`` replaces the kind's own; ``why`` cites where the rule comes from."""
+    """What every rule has. ``message`` replaces the kind's own; ``why`` cites where the rule comes from.
+
+    It holds for periods that end from ``effective_from`` to ``effective_to``, and where nothing is said for all.
+    """
 
     rule_id: Id
+    effective_from: date | None = None
+    effective_to: date | None = None
     severity: Severity = Severity.ERROR
     message: Text | None = None
     why: Text | None = None
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.lifetime.is_empty:
+            raise ValueError(f"effective_from: expected a day not after effective_to ({self.effective_to})")
+        return self
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """Return the days with which the periods end for which it holds."""
+        return Lifetime(self.effective_from, self.effective_to)
 
 
 class PartWhole(_Rule):
@@ -192,6 +214,7 @@ class Column:
 class Check:
     """One condition of a rule. ``condition``, ``stated`` and ``expected`` are SQL over the wide row.
 
+    The condition is true for every period that ends outside ``lifetime``.
     ``message`` is a template for people; ``{…}`` in it names a key of ``values``, which are SQL as well.
     """
 
@@ -204,6 +227,7 @@ class Check:
     expected: str
     message: str
     values: dict[str, str]
+    lifetime: Lifetime = ALWAYS
 
     @property
     def statement(self) -> str:
@@ -347,7 +371,7 @@ class _Compiler:
         checks: list[Check] = []
         for rule in declared.rules:
             try:
-                checks.extend(self._checks(rule))
+                checks.extend(check for check in self._checks(rule) if not check.lifetime.is_empty)
             except (ValueError, KeyError) as error:
                 raise CatalogError(f"{self.path}: rule {rule.rule_id}: {error}") from None
         repeated = {check.rule_id for check in checks if sum(other.rule_id == check.rule_id for other in checks) > 1}
@@ -627,6 +651,8 @@ class _Compiler:
         known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
         for column in columns:
             known.setdefault(column.indicator_id, self._shown(self._column(column)))
+        lifetime = self._lifetime(rule, columns)
+        outside = [f"ends_on {sign} '{day}' or " for sign, day in zip("<>", lifetime, strict=True) if day]
         for name in re.findall(r"\{(\w+)\}", message):
             if name not in known:
                 raise ValueError(f"message: {{{name}}} is not known here; known: {sorted(known)}")
@@ -635,12 +661,26 @@ class _Compiler:
             rule_kind=kind,
             severity=severity or rule.severity,
             columns=tuple(dict.fromkeys(columns)),
-            condition=f"not ({self._were_read(columns, needs_partners)}) or ({condition})",
+            condition=f"{''.join(outside)}not ({self._were_read(columns, needs_partners)}) or ({condition})",
             stated=stated,
             expected=expected,
             message=message,
             values=known,
+            lifetime=lifetime,
         )
+
+    def _lifetime(self, rule: Rule, columns: Iterable[Column]) -> Lifetime:
+        """Return when a rule about columns holds; raise ValueError where one of them is not there all that time."""
+        lifetime = rule.lifetime
+        for column in columns:
+            there = self.catalog.form_by_id[column.form_id].lifetimes[column.indicator_id]
+            both = lifetime.within(there)
+            if both != lifetime and getattr(rule, "indicators", None) != "all":
+                raise ValueError(
+                    f"{column.key}: the form has it only {there}: expected effective_from and effective_to within that"
+                )
+            lifetime = both
+        return lifetime
 
     def _resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
         return tuple(Column(*self.catalog.check_reference(reference, self.form.form_id)) for reference in references)
