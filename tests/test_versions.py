@@ -7,6 +7,7 @@ id, one is gone, one is split in two, and one is new.
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from enforcement_reporting.checking import check_files
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_submissions, load_suites
-from enforcement_reporting.settings import Settings
+from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.templates import templates
 from enforcement_reporting.warehouse import connect
 from enforcement_reporting.workbook import Reader, ReadWorkbook
@@ -387,6 +388,21 @@ rules: [{rule_id: fined_within_checks, kind: part_whole, parts: [fined], whole: 
     ((name, made),) = templates(tmp_path, "p", "2026-01", "甲镇")
     kinds = [finding.kind for finding in found(reader.read(made.content(), name))]
     assert kinds == ["wrong_version", "blank_submission"]
+
+
+def test_the_page_says_what_happens(tmp_path: Path) -> None:
+    page = (PROJECT_ROOT / "docs" / "adding_a_form.md").read_text(encoding="utf-8")
+    section = page[page.index("When a form changes") :]
+    form, rules = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    (said,) = re.findall(r"```\n(表式.*?)\n```", section, re.DOTALL)
+    head = "form_id: p\nauthority_id: au\ncalendar: {kind: month}\nfigures: single\nunit_labels: [单位]\n"
+    files = {"catalog/au/forms/p.yaml": head + form, "expectations/au/p.yaml": "form: p\n" + rules}
+    catalog = load_catalog(written(tmp_path, {**DEFINITIONS, **files}))
+    assert [len(suite.checks) for suite in load_suites(tmp_path, catalog)] == [2]
+    old = ["单位", "检查家次", "警告", "罚款", "宣讲"]
+    rows = [["双重预防机制检查月报表"], ["统计期：2026年1月"], old, ["甲镇", 1, 2, 3, 4]]
+    (finding,) = found(Reader(catalog).read(workbook(rows), "表.xlsx"))
+    assert finding.message() == said
 
 
 def test_invented_figures_are_those_of_the_time(definitions: Path, reader: Reader) -> None:
