@@ -87,7 +87,10 @@ scoreboards:
   - scoreboard_id: board
     name: 评比
     form: r
-    items: [{item_id: penalties, name: 处罚, indicator: penalties, points: {top: 3}}]
+    items:
+      - {item_id: penalties, name: 处罚, indicator: penalties, points: {top: 3}}
+      - {item_id: major, name: 重大隐患, indicator: major, points: {top: 3}}
+      - {item_id: lectures, name: 宣讲, metric: lectures, points: {top: 3}}
 """,
 }
 BEFORE_THE_CHANGE = {
@@ -302,6 +305,8 @@ def test_ranks_before_the_change_are_by_what_was_replaced(told: Marts) -> None:
         "b": (None, None),
         "c": (4, 2),
     }
+    for item, period in (("major", "2025-06"), ("lectures", "2025-07")):
+        assert set(told.ranking("board", item, period, "rank", "reason").values()) == {(None, "指标口径变更")}
 
 
 def test_the_dimension_says_what_replaced_what(told: Marts) -> None:
