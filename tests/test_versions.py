@@ -195,6 +195,62 @@ def test_a_label_of_another_time_is_another_version(reader: Reader) -> None:
     assert finding.cells == "Sheet1!B3"
 
 
+@pytest.mark.parametrize(
+    ("calendar", "changed_on", "last_old", "first_new"),
+    [
+        ("{kind: month}", "2025-07-01", "2025-06", "2025-07"),
+        ("{kind: month, month_starts_on: 25}", "2026-01-01", "2025-12", "2026-01"),
+        ("{kind: week}", "2026-01-01", "2025-W52", "2026-W01"),
+        ("{kind: year_to_date}", "2025-07-01", "2025-M01-M06", "2025-M01-M07"),
+        (
+            "{kind: campaign, starts_on: 2025-05-01, issues: [2025-06-28, 2025-07-28]}",
+            "2025-07-01",
+            "2025-06-28",
+            "2025-07-28",
+        ),
+    ],
+)
+def test_a_period_has_the_form_in_force_on_its_last_day(
+    tmp_path: Path, calendar: str, changed_on: str, last_old: str, first_new: str
+) -> None:
+    form = f"""
+form_id: p
+authority_id: au
+title: 表
+calendar: {calendar}
+figures: single
+indicators:
+  - {{indicator_id: old, label: [旧], unit_of_measure: 次}}
+  - {{indicator_id: new, label: [新], unit_of_measure: 次, effective_from: {changed_on}, replaces: [old]}}
+"""
+    rules = {
+        "expectations/au/p.yaml": "form: p\nrules: [{rule_id: r, kind: sum, parts: [old], whole: old,"
+        " effective_to: 2020-01-01}]"
+    }
+    declared = load_catalog(written(tmp_path, {**DEFINITIONS, "catalog/au/forms/p.yaml": form, **rules})).form_by_id[
+        "p"
+    ]
+    periods = {period.period_id: period for period in declared.calendar.calendar().periods()}
+    assert declared.version_of(periods[last_old]).form.indicator_ids == {"old"}
+    assert declared.version_of(periods[first_new]).form.indicator_ids == {"new"}
+    assert periods[first_new].previous_period_id == last_old
+
+
+def test_what_two_versions_have_in_common_is_of_the_periods_own(reader: Reader) -> None:
+    header = [OLD[0], *OLD[2:]]
+    rows = [["执法处罚情况月报表"], ["统计期：2025年3月"], header, ["甲镇", 1, 2, 3, 4, 5]]
+    assert [(item.kind, item.expected) for item in found(reader.read(workbook(rows), "表.xlsx"))] == [
+        ("missing_header", "检查家次")
+    ]
+
+
+def test_a_form_is_known_by_a_title_of_any_time(reader: Reader) -> None:
+    rows = [["2024年12月行政处罚情况月报"], ["单位", "检查次数", "警告", "罚款"], ["甲镇", 1, 2, 3]]
+    assert [item.kind for item in found(reader.read(workbook(rows), "表.xlsx"))] == ["missing_header"] * 3
+    rows[0] = ["2024年12月月报"]
+    assert [item.kind for item in found(reader.read(workbook(rows), "表.xlsx"))] == ["sheet_not_recognised"]
+
+
 def test_a_sheet_that_lacks_a_column_is_still_of_its_version(reader: Reader) -> None:
     read = reader.read(sheet("2026年2月", NEW[:-1], ("甲镇", "1 2 3 4 5")), "表.xlsx")
     assert [(finding.kind, finding.expected) for finding in found(read)] == [("missing_header", "执法人员")]
@@ -242,6 +298,31 @@ def test_a_submission_is_checked_by_the_rules_of_its_period(
         for item in file.findings
     }
     assert at_hand == {(month, *said) for month, (*_, rules) in CHECKED.items() for said in rules}
+
+
+def test_only_rules_of_the_time_are_named_as_not_checked(tmp_path: Path) -> None:
+    other = """
+form_id: q
+authority_id: au
+title: 检查情况月报
+calendar: {kind: month}
+figures: single
+unit_labels: [单位]
+indicators: [{indicator_id: checks, label: [检查], unit_of_measure: 家次}]
+"""
+    rules = """
+form: p
+rules:
+  - {rule_id: no_fall, kind: not_falling, indicators: [checks], effective_from: 2025-01-01}
+  - {rule_id: same, kind: equal_across_forms, left: checks, right: q.checks, effective_from: 2025-01-01}
+"""
+    written(tmp_path, {**DEFINITIONS, "catalog/au/forms/q.yaml": other, "expectations/au/p.yaml": rules})
+    skipped = []
+    for period, header in (("2024年12月", OLDEST), ("2025年1月", OLD)):
+        path = tmp_path / f"{period}.xlsx"
+        path.write_bytes(sheet(period, header, ("甲镇", "1 2 3 4 5 6")))
+        skipped.append(check_files(tmp_path, [str(path)]).skipped)
+    assert [(some.across_periods, some.across_forms) for some in skipped] == [([], []), (["p.no_fall"], ["p.same"])]
 
 
 def test_figures_of_another_version_are_kept_out_until_corrected_and_taken_from_the_archive(
