@@ -33,6 +33,8 @@ from enforcement_reporting.warehouse import connect
 from test_rule_kinds import write_kinds
 from test_rules import HEADER, write_definitions, write_monthly_definitions, write_workbook
 from test_rules_over_time import write_months_definitions
+from test_versions import DEFINITIONS as VERSIONS
+from test_versions import written
 
 CATALOG = load_catalog(PROJECT_ROOT)
 STARTS = {"kezhou": date(2025, 7, 1)}
@@ -50,7 +52,9 @@ def database(server: LocalServer, template: str) -> Iterator[psycopg.Connection]
 def all_suites(tmp_path: Path) -> Iterator[Suite]:
     yield from load_suites(PROJECT_ROOT, CATALOG)
     monthly: Any = lambda folder: write_monthly_definitions(folder, 1)  # noqa: E731
-    for number, write in enumerate((write_definitions, monthly, write_kinds, write_months_definitions)):
+    versions: Any = lambda folder: written(folder, VERSIONS)  # noqa: E731
+    writers = (write_definitions, monthly, write_kinds, write_months_definitions, versions)
+    for number, write in enumerate(writers):
         folder = tmp_path / str(number)
         write(folder)
         yield from load_suites(folder, load_catalog(folder))
@@ -60,7 +64,7 @@ def types_of(suite: Suite) -> dict[str, str]:
     """Return the columns of a suite's wide row with their types."""
     home = suite.form.form_id
     fixed = dict.fromkeys(("unit_name", "unit_kind", "row_role", "period_name", "previous_period_name"), "text")
-    fixed |= {"year_ago_period_name": "text", "opens_window": "boolean"}
+    fixed |= {"year_ago_period_name": "text", "opens_window": "boolean", "ends_on": "date"}
     fixed |= {"rows_summed": "bigint", "rows_left_out": "bigint"}
     columns = {column_name(column, home): "numeric" for column in suite.columns}
     columns |= {column_name(column, home, "__sum"): "numeric" for column in suite.columns}
@@ -107,6 +111,7 @@ def random_row(suite: Suite, random: Random) -> dict[str, Any]:
         for name, kind in types_of(suite).items()
     }
     row |= {"row_role": random.choice(["unit", "total"]), "opens_window": random.random() < 0.3}
+    row["ends_on"] = random.choice(["2024-12-31", "2025-01-31", "2025-12-31", "2026-01-01"])
     row |= {
         "rows_summed": Decimal(random.randint(1, 30)),
         "rows_left_out": random.choice([None, *map(Decimal, (0, 0, 1))]),

@@ -385,7 +385,7 @@ def record(settings: Settings, sent: Iterable[Sent]) -> None:
                         "blank" if value is None else "value" if value else "zero",
                         *(value, "" if value is None else str(value), f"{letter}5"),
                     )
-                    for letter, (indicator, value) in zip("BCD", item.cells.items(), strict=False)
+                    for letter, (indicator, value) in zip("BCDEFGH", item.cells.items(), strict=False)
                 ],
             )
             if item.outcome:

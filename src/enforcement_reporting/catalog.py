@@ -21,8 +21,9 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -68,7 +69,8 @@ Exact = Annotated[Decimal, BeforeValidator(lambda value: str(value) if isinstanc
 # The columns that a submission's wide row has besides its indicators.
 FIXED_COLUMNS = frozenset(
     {
-        *("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "row_role", "received_at"),
+        *("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "ends_on", "row_role"),
+        "received_at",
         *("cells_read", "rows_summed", "rows_left_out", "opens_window", "previous_period_id", "year_ago_period_id"),
         *("previous_period_name", "year_ago_period_name"),
     }
@@ -315,6 +317,20 @@ class Authority(Model):
         return [unit for unit in self.units.tree() if not unit.members]
 
 
+class EarlierLabel(Model):
+    """What the header of an indicator said up to and including a day."""
+
+    until: date
+    label: tuple[Text, ...] = Field(min_length=1)
+
+
+class EarlierTitle(Model):
+    """What a form was called up to and including a day."""
+
+    until: date
+    title: Text
+
+
 class Indicator(Model):
     """One column of a form, found by its label path: the texts of its header cells from top to bottom.
 
@@ -322,10 +338,17 @@ class Indicator(Model):
     worked out itself and that are therefore checked and never used. ``figures`` says whether the column's flow is
     cumulative (累计) or of the period alone (本期), where it is not as the form's; ``counterpart`` names the column
     that states the same thing the other way.
+
+    The form has the column from ``effective_from`` to ``effective_to``, and where nothing is said always. One that
+    ``replaces`` others takes up where they end, the day before it begins, and goes on with the sum of them.
     """
 
     indicator_id: Id
     label: tuple[Text, ...] = Field(min_length=1)
+    earlier_labels: tuple[EarlierLabel, ...] = ()
+    effective_from: date | None = None
+    effective_to: date | None = None
+    replaces: tuple[Id, ...] = ()
     aliases: tuple[tuple[Text, ...], ...] = ()
     name: Text | None = None
     unit_of_measure: Text
@@ -347,6 +370,10 @@ class Indicator(Model):
     def applies(self, unit_kind: str) -> bool:
         """Return whether units of a kind report the indicator."""
         return not self.applies_to or unit_kind in self.applies_to
+
+    def label_on(self, day: date) -> tuple[str, ...]:
+        """Return what its header says on a day."""
+        return next((item.label for item in self.earlier_labels if day <= item.until), self.label)
 
     @property
     def label_path(self) -> str:
@@ -483,6 +510,40 @@ class Bulletin(Model):
     phrases: tuple[Annotated[BulletinPhrase, BeforeValidator(_as_phrase)], ...] = ()
 
 
+class Lifetime(NamedTuple):
+    """From which day to which something holds, both included; None: ever since, and without end."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def covers(self, day: date) -> bool:
+        """Return whether a day is one of them."""
+        return (self.first or date.min) <= day <= (self.last or date.max)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it ends before it begins."""
+        return (self.first or date.min) > (self.last or date.max)
+
+    def within(self, other: Lifetime) -> Lifetime:
+        """Return the days that are another's too."""
+        first = max(filter(None, (self.first, other.first)), default=None)
+        return Lifetime(first, min(filter(None, (self.last, other.last)), default=None))
+
+    def __str__(self) -> str:
+        return f"from {self.first or 'the beginning'} to {self.last or 'the end'}"
+
+
+ALWAYS = Lifetime()
+
+
+class Version(NamedTuple):
+    """A form as it stands for some time: without what it did not have then, and with the texts of that time."""
+
+    form: Form
+    lifetime: Lifetime
+
+
 class Form(Model):
     """A form: how it is recognised, which periods it knows, and its indicators.
 
@@ -491,12 +552,16 @@ class Form(Model):
 
     What is declared to be due is owed, period by period, from ``owed_from`` on and until ``owed_to``: of every period
     that ends on one of these days. Nobody is reminded of a form without deadlines.
+
+    What is declared is the form at all times: its indicators are all it ever had. What it is at one time, a workbook
+    for instance, is one of its ``versions``.
     """
 
     form_id: Id
     authority_id: Id
     title: Text
     title_aliases: tuple[Text, ...] = ()
+    earlier_titles: tuple[EarlierTitle, ...] = ()
     source: Text | None = None
     calendar: CalendarDefinition
     figures: Figures
@@ -514,13 +579,12 @@ class Form(Model):
     @model_validator(mode="after")
     def _unique_indicators(self) -> Self:
         _refuse_repeats("indicator_id", [indicator.indicator_id for indicator in self.indicators])
-        labels = [(path, item.indicator_id) for item in self.indicators for path in (item.label, *item.aliases)]
-        _refuse_repeats("label", [path for path, _ in labels])
-        units = frozenset({item.unit_of_measure for item in self.indicators} | set(MONEY))
-        _refuse_likeness(
-            "label",
-            [(" / ".join(path), joined(split_unit(step, units)[0] for step in path), owner) for path, owner in labels],
-        )
+        if self.first_days:
+            self._check_succession()
+            for version in self.versions:
+                version.form._check_labels(f" ({version.lifetime})")
+        else:
+            self._check_labels("")
         if bool(self.deadlines) != (self.owed_from is not None):
             raise ValueError("deadlines and owed_from: expected both or neither")
         if self.owed_to and (self.owed_from is None or self.owed_to < self.owed_from):
@@ -562,6 +626,125 @@ class Form(Model):
                 raise ValueError(f"bulletin.phrases: {phrase.text!r}: this form has no indicator {unknown[0]!r}")
             one_each = [place.indicator_id for place in places if place.kind == "figure"] + list(phrase.states)
             _refuse_repeats(f"bulletin.phrases: {phrase.text!r}: indicator", one_each)
+
+    def _check_labels(self, when: str) -> None:
+        """Refuse labels that cannot be told apart on one sheet."""
+        labels = [(path, item.indicator_id) for item in self.indicators for path in (item.label, *item.aliases)]
+        _refuse_repeats(f"label{when}", [path for path, _ in labels])
+        units = frozenset({item.unit_of_measure for item in self.indicators} | set(MONEY))
+        _refuse_likeness(
+            f"label{when}",
+            [(" / ".join(path), joined(split_unit(step, units)[0] for step in path), owner) for path, owner in labels],
+        )
+
+    def _check_succession(self) -> None:
+        """Refuse indicators that end before they begin, or that go on with what cannot be added up to them."""
+        by_id = {item.indicator_id: item for item in self.indicators}
+        _refuse_repeats("replaces", [other for item in self.indicators for other in item.replaces])
+        for item in self.indicators:
+            for other in item.replaces:
+                old = by_id.get(other)
+                if old is None or item.effective_from is None:
+                    wanted = "effective_from, the day from which it does" if old else "indicators of this form"
+                    raise ValueError(f"{item.indicator_id}: replaces {other}: expected {wanted}")
+                ended = item.effective_from - timedelta(1)
+                if old.effective_to not in (None, ended):
+                    raise ValueError(f"{other}: effective_to: expected {ended}, as {item.indicator_id} replaces it")
+                if item.measure_kind not in ("flow", "stock"):
+                    raise ValueError(f"{item.indicator_id}: replaces: only flows and stocks go on under another id")
+                for key in ("measure_kind", "unit_of_measure"):
+                    if getattr(old, key) != getattr(item, key):
+                        raise ValueError(f"{item.indicator_id}: replaces {other}: expected the same {key}")
+                if self.figures_of(old) != self.figures_of(item):
+                    raise ValueError(f"{item.indicator_id}: replaces {other}: expected the same figures")
+        for item in self.indicators:
+            lifetime = self.lifetimes[item.indicator_id]
+            last = lifetime.last
+            if lifetime.is_empty:
+                raise ValueError(f"{item.indicator_id}: effective_from: expected a day not after its last one, {last}")
+            days = [earlier.until for earlier in item.earlier_labels]
+            if any(one >= other for one, other in pairwise([*days, last or date.max])):
+                raise ValueError(f"{item.indicator_id}: earlier_labels: expected each until later than the one before")
+        days = [earlier.until for earlier in self.earlier_titles]
+        if any(one >= other for one, other in pairwise(days)):
+            raise ValueError("earlier_titles: expected each until later than the one before")
+        for version in self.versions:
+            if not version.form.indicators:
+                raise ValueError(f"indicators: the form has none {version.lifetime}")
+
+    @cached_property
+    def lifetimes(self) -> dict[str, Lifetime]:
+        """Return from when to when the form has each indicator."""
+        replaced_on = {
+            other: item.effective_from - timedelta(1)
+            for item in self.indicators
+            if item.effective_from
+            for other in item.replaces
+        }
+        return {
+            item.indicator_id: Lifetime(item.effective_from, item.effective_to or replaced_on.get(item.indicator_id))
+            for item in self.indicators
+        }
+
+    @cached_property
+    def first_days(self) -> list[date]:
+        """Return the days on which the form changed."""
+        lifetimes = self.lifetimes.values()
+        last_days = [life.last for life in lifetimes if life.last]
+        last_days += [earlier.until for item in self.indicators for earlier in item.earlier_labels]
+        last_days += [earlier.until for earlier in self.earlier_titles]
+        return sorted({life.first for life in lifetimes if life.first} | {day + timedelta(1) for day in last_days})
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Return what the form is at one time after another, the oldest first: itself, where it never changed."""
+        return self._versions if self.first_days else (Version(self, ALWAYS),)
+
+    @cached_property
+    def _versions(self) -> tuple[Version, ...]:
+        bounds = [None, *self.first_days, None]
+        return tuple(
+            Version(self._as_on(first or date.min), Lifetime(first, after and after - timedelta(1)))
+            for first, after in pairwise(bounds)
+        )
+
+    def _as_on(self, day: date) -> Form:
+        """Return the form as it stands on a day."""
+        present = [item for item in self.indicators if self.lifetimes[item.indicator_id].covers(day)]
+        ids = {item.indicator_id for item in present}
+        always: dict[str, Any] = {"effective_from": None, "effective_to": None, "replaces": (), "earlier_labels": ()}
+        indicators = tuple(
+            item.model_copy(
+                update={
+                    **always,
+                    "label": item.label_on(day),
+                    "counterpart": item.counterpart if item.counterpart in ids else None,
+                }
+            )
+            for item in present
+        )
+        title = next((earlier.title for earlier in self.earlier_titles if day <= earlier.until), self.title)
+        return Form.model_construct(**{**dict(self), "title": title, "earlier_titles": (), "indicators": indicators})
+
+    def version_of(self, period: Period) -> Version:
+        """Return the version by which a period is reported: the one in force on its last day.
+
+        That is when the form is filled in; the first day says nothing where many periods count from the same one.
+        """
+        return next(
+            version for version in reversed(self.versions) if (version.lifetime.first or date.min) <= period.ends_on
+        )
+
+    def stood_for(self, indicator_id: str, version: Version) -> tuple[str, ...]:
+        """Return the indicators of a version that add up to an indicator: itself, or what it has replaced since.
+
+        None at all where that version counted something else.
+        """
+        if indicator_id in version.form.indicator_ids:
+            return (indicator_id,)
+        replaced = next(item.replaces for item in self.indicators if item.indicator_id == indicator_id)
+        parts = [self.stood_for(other, version) for other in replaced]
+        return tuple(chain.from_iterable(parts)) if all(parts) else ()
 
     def deadline_of(self, unit_kind: str) -> Deadline | None:
         """Return the deadline of units of a kind."""

@@ -129,7 +129,7 @@ class Checked:
         units: dict[tuple[str, str], list[str]] = {}
         for item in submissions:
             read = item.read
-            title = self.catalog.form_by_id[read.form_id].title
+            title = self.catalog.form_by_id[read.form_id].version_of(read.period).form.title
             whose = names[read.unit_id] + ("（合计行）" if read.row_role == "total" and not read.said else "")
             if read.said:
                 whose += f"（{len(read.said)} 个数字）"

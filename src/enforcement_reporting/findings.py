@@ -123,6 +123,12 @@ READING_KINDS: dict[str, ReadingKind] = {
         "核对清单中的说明“{stated}”未采集：它所答复的问题已不存在，或者不是本次报送单位的。",
         "{cells}: an explanation of no finding on the units reported, left out",
     ),
+    "wrong_version": ReadingKind(
+        Severity.ERROR,
+        "sheet",
+        "表式版本不对：《{form}》用的是{stated}，该期应当用{expected}。已按所用表式读取，请按该期的表式重报。",
+        "{cells}: form {form} in the version {stated}, its period is reported by {expected}; read as it stands",
+    ),
     "missing_header": ReadingKind(
         Severity.ERROR,
         "sheet",

@@ -412,12 +412,22 @@ class _Generator:
         known = sorted({form.authority_id for form in catalog.tables})
         if authority not in known:
             raise GenerationError(f"authority: expected one of {known}, found {authority!r}")
-        self.catalog, self.rules, self.seed = catalog, rules, seed
+        self.catalog, self._declared, self.seed = catalog, rules, seed
         self.authority = catalog.authority_by_id[authority]
         self.units_of_measure = layout.units_of_measure(catalog)
         self.forms = [form for form in catalog.tables if form.authority_id == authority]
         self._expected = {form.form_id: {unit.unit_id for unit in catalog.expected_units(form)} for form in self.forms}
-        self._plans: dict[tuple[tuple[str, ...], str], _Plan] = {}
+        self._plans: dict[tuple[tuple[int, ...], str], _Plan] = {}
+        self._go_by(rules)
+        # By unit and form: where the window began, and the figures of the latest period.
+        self._latest: dict[tuple[str, str], tuple[date, dict[str, int]]] = {}
+        # By unit and form, of the forms that state changes: the figures of each period.
+        self._compared: dict[tuple[str, str], dict[str, dict[str, Figure]]] = defaultdict(dict)
+
+    def _go_by(self, rules: Mapping[str, tuple[Rule, ...]]) -> None:
+        """Take rules for those of the periods that are worked out next."""
+        self.rules = rules
+        self._plans.clear()
         counted = {
             (form.form_id, item.indicator_id)
             for form in self.forms
@@ -433,10 +443,6 @@ class _Generator:
         ]
         # What is asked of figures that are worked out: it holds or it does not.
         self._of_worked_out = [item for item in relations if not counted.issuperset((*item[2], *item[3]))]
-        # By unit and form: where the window began, and the figures of the latest period.
-        self._latest: dict[tuple[str, str], tuple[date, dict[str, int]]] = {}
-        # By unit and form, of the forms that state changes: the figures of each period.
-        self._compared: dict[tuple[str, str], dict[str, dict[str, Figure]]] = defaultdict(dict)
 
     def chosen_units(self, units: int | Collection[str] | None) -> set[str]:
         """Return the ids of the units that report."""
@@ -467,6 +473,13 @@ class _Generator:
     ) -> Iterator[tuple[str, list[Submission]]]:
         """Yield (period_id, submissions) of each period wanted; those before it in its window are worked out too."""
         for period_id, due in self._timeline(first_day, count, wanted_forms):
+            day = due[0][1].ends_on
+            rules = {
+                form_id: tuple(rule for rule in declared if rule.lifetime.covers(day))
+                for form_id, declared in self._declared.items()
+            }
+            if rules != self.rules:
+                self._go_by(rules)
             wanted = any(period.ends_on >= first_day and form.form_id in wanted_forms for form, period in due)
             ranked = any(item.measure_kind in ("rank", "points") for form, _ in due for item in form.indicators)
             submissions: list[Submission] = []
@@ -500,7 +513,7 @@ class _Generator:
         every = defaultdict(list)
         for form in self.forms:
             for period in reported[form.form_id]:
-                every[period.period_id].append((form, period))
+                every[period.period_id].append((form.version_of(period).form, period))
         while waiting:
             period_id = waiting.pop()
             by_id[period_id] = every[period_id]
@@ -563,7 +576,7 @@ class _Generator:
         return submissions
 
     def _plan(self, forms: Sequence[Form], unit_kind: str) -> _Plan:
-        key = tuple(form.form_id for form in forms), unit_kind
+        key = tuple(map(id, forms)), unit_kind  # each version of a form is one object
         if key not in self._plans:
             self._plans[key] = _Plan(forms, self.rules, unit_kind)
         return self._plans[key]

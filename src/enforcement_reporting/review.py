@@ -416,10 +416,12 @@ def _own_part(
     labels: set[str] = set()
     for other in catalog.forms:
         if other.authority_id == form.authority_id:
-            labels |= {other.title, *other.title_aliases, *other.unit_labels, *other.ignored_labels}
-            for item in other.indicators:
-                labels |= {label for path in (item.label, *item.aliases) for label in path}
-                labels |= {f"{path[-1]}（{item.unit_of_measure}）" for path in (item.label, *item.aliases)}
+            labels |= {*other.title_aliases, *other.unit_labels, *other.ignored_labels}
+            for version in other.versions:
+                labels.add(version.form.title)
+                for item in version.form.indicators:
+                    labels |= {label for path in (item.label, *item.aliases) for label in path}
+                    labels |= {f"{path[-1]}（{item.unit_of_measure}）" for path in (item.label, *item.aliases)}
     return only_own_rows(content, own, first, labels, _names_of_others(catalog, form, submission.unit_id))
 
 

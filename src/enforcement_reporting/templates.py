@@ -55,6 +55,7 @@ def templates(
     if form is None:
         raise TemplateError(f"form: expected one of {sorted(known)}, found {form_id!r}")
     wanted = _period(form, period)
+    form = form.version_of(wanted).form
     units = [item for item in catalog.expected_units(form) if item.is_in_force(wanted)]
     if unit is not None:
         units = [item for item in units if unit in (item.unit_id, item.name, *item.aliases)]
@@ -64,7 +65,7 @@ def templates(
         raise TemplateError(f"form {form_id} has no column of units: there is no table of all of them")
     if consolidated and unit is not None:
         raise TemplateError("a table of all units is not one unit's: expected either a unit or consolidated")
-    guide = _guide(definitions, catalog, form, for_all=consolidated)
+    guide = _guide(definitions, catalog, form, wanted, for_all=consolidated)
     for some in [units] if consolidated else [[item] for item in units]:
         yield _template(catalog, form, wanted, some, guide, consolidated)
 
@@ -106,9 +107,15 @@ def _period(form: Form, asked: str) -> Period:
     return found
 
 
-def _guide(definitions: Path, catalog: Catalog, form: Form, *, for_all: bool) -> Guide:
-    """Return what the form's rules say of its columns, and those of them that a template enforces."""
-    checks = [check for suite in load_suites(definitions, catalog) if suite.form is form for check in suite.checks]
+def _guide(definitions: Path, catalog: Catalog, form: Form, period: Period, *, for_all: bool) -> Guide:
+    """Return what the form's rules of a period say of its columns, and those of them that a template enforces."""
+    checks = [
+        check
+        for suite in load_suites(definitions, catalog)
+        if suite.form.form_id == form.form_id
+        for check in suite.checks
+        if check.lifetime.covers(period.ends_on)
+    ]
     statement: dict[str, str] = {}
     by_indicator: dict[str, list[str]] = defaultdict(list)
     for check in checks:
@@ -121,7 +128,13 @@ def _guide(definitions: Path, catalog: Catalog, form: Form, *, for_all: bool) ->
             if column.form_id == form.form_id and check.statement not in by_indicator[column.indicator_id]:
                 by_indicator[column.indicator_id].append(check.statement)
     limits, rates = [], {}
-    declared = (rule for _, suite in declared_suites(definitions) if suite.form == form.form_id for rule in suite.rules)
+    declared = (
+        rule
+        for _, suite in declared_suites(definitions)
+        if suite.form == form.form_id
+        for rule in suite.rules
+        if rule.lifetime.covers(period.ends_on)
+    )
     for rule in declared:
         if isinstance(rule, PartWhole) and rule.severity is Severity.ERROR:
             parts, whole = (_own(form, terms) for terms in (rule.parts, rule.whole))

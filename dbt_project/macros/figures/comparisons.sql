@@ -57,7 +57,7 @@ from {{ metric_values }}
 {#
     同比 and 环比 of the figures in `figures` (see figures_listed): 同比 against the same cut-off a year ago, on every
     basis; 环比 of what belongs to the period alone, and of stocks, against the period before. Change of a rate is in
-    percentage points. Where the base is missing or zero there is no percentage but a reason.
+    percentage points. Where the base is missing or zero, or counted something else, there is no percentage but a reason.
 #}
 {% macro comparisons(figures) %}
 with
@@ -69,7 +69,8 @@ measures as (
         indicator_name as measure_name,
         unit_of_measure,
         measure_kind = 'stock' as is_stock,
-        case when measure_kind = 'stock' then 'stated' else figures end as own_basis
+        case when measure_kind = 'stock' then 'stated' else figures end as own_basis,
+        comparable_from
     from {{ ref('stg_catalog__indicators') }}
     where measure_kind in ('flow', 'stock')
 
@@ -94,7 +95,8 @@ measures as (
                 metrics.metric_id = metric_terms.metric_id
                 and metrics.form_id = metric_terms.form_id
                 and indicators.measure_kind = 'flow'
-        ) as own_basis
+        ) as own_basis,
+        null::date as comparable_from
     from {{ ref('stg_catalog__metrics') }} as metrics
 ),
 
@@ -210,7 +212,9 @@ compared as (
             and asked_periods.period_kind != 'week'
             and to_char(asked_periods.accumulates_from, 'MMDD') != to_char(base_periods.accumulates_from, 'MMDD'),
             false
-        ) as counts_from_another_day
+        ) as counts_from_another_day,
+        undefined.metric_id is not null
+        or coalesce(base_periods.form_as_of < measures.comparable_from, false) as is_of_another_definition
     from brought_together
     inner join measures
         on
@@ -228,6 +232,11 @@ compared as (
                 when '同比' then asked_periods.year_ago_period_id
                 else asked_periods.previous_period_id
             end
+    left join {{ ref('int_metrics_undefined') }} as undefined
+        on
+            brought_together.measure = 'metric'
+            and brought_together.measure_id = undefined.metric_id
+            and base_periods.period_id = undefined.period_id
 ),
 
 changed as (
@@ -272,6 +281,7 @@ final as (
             when value is null then coalesce(value_reason, '本期没有数值')
             when base_period_id is null then '没有可比的一期'
             when counts_from_another_day then '起算日不同，不可比'
+            when base_value is null and is_of_another_definition then '指标口径变更，不可比'
             when not base_is_there then base_period_name || '未报'
             when base_value is null then coalesce(replace(base_reason, '本期', base_period_name), base_period_name || '没有数值')
             else '基数为零'

@@ -20,7 +20,9 @@ applicability as materialized (
         indicators.form_id,
         crossed.indicator_id,
         crossed.unit_kind,
-        crossed.is_applicable
+        crossed.is_applicable,
+        indicators.comparable_from,
+        indicators.effective_to
     from {{ ref('int_indicators_crossed_with_unit_kinds') }} as crossed
     inner join {{ ref('stg_catalog__indicators') }} as indicators on crossed.indicator_id = indicators.indicator_id
     where indicators.measure_kind in ('flow', 'stock')
@@ -50,6 +52,13 @@ expected as (
         on
             expected_by_kind.form_id = applicability.form_id
             and expected_by_kind.unit_kind = applicability.unit_kind
+    -- What the form of that time does not have is owed by nobody.
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            expected_by_kind.form_id = periods.form_id
+            and expected_by_kind.period_id = periods.period_id
+            and coalesce(periods.form_as_of >= applicability.comparable_from, true)
+            and coalesce(periods.form_as_of <= applicability.effective_to, true)
     group by
         expected_by_kind.group_id, expected_by_kind.form_id, expected_by_kind.period_id, applicability.indicator_id
 ),

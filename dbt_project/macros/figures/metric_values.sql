@@ -2,6 +2,7 @@
     Metrics of units and groups for the (form_id, period_id) in `periods`: scale × sum of numerators ÷ sum of
     denominators, never a mean of rates. One row per unit or group, form, period and metric; a unit that owes the form
     and has not reported has one too. A unit that lacks one term adds neither to the numerator nor to the denominator.
+    Where the form of that time lacks a term, the metric has no meaning and no row.
     A term of another form is taken from the period of that form that ends the same day, or else holds it (a yearly plan).
 #}
 {% macro metric_values(unit_values, periods, world) %}
@@ -119,6 +120,14 @@ together as (
         {%- endfor %}
     from units_expected
     inner join metrics on units_expected.form_id = metrics.form_id
+    where
+        not exists (
+            select 1
+            from {{ ref('int_metrics_undefined') }} as undefined
+            where
+                metrics.metric_id = undefined.metric_id
+                and units_expected.period_id = undefined.period_id
+        )
 
     union all
 

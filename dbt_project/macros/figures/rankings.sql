@@ -125,13 +125,26 @@ items_valued as (
         scoreboard_items.points_step,
         scoreboard_items.points_bottom,
         items_known.known_value,
-        coalesce(items_known.denominator < scoreboard_items.minimum_denominator, false) as is_too_small
+        coalesce(items_known.denominator < scoreboard_items.minimum_denominator, false) as is_too_small,
+        undefined.metric_id is not null
+        or coalesce(periods.form_as_of < indicators.comparable_from, false)
+        or coalesce(periods.form_as_of > indicators.effective_to, false) as is_undefined
     from items_known
     inner join scoreboards on items_known.scoreboard_id = scoreboards.scoreboard_id
     inner join scoreboard_items
         on
             items_known.scoreboard_id = scoreboard_items.scoreboard_id
             and items_known.item_id = scoreboard_items.item_id
+    left join {{ ref('int_metrics_undefined') }} as undefined
+        on
+            scoreboard_items.metric_id = undefined.metric_id
+            and items_known.period_id = undefined.period_id
+    left join {{ ref('stg_catalog__indicators') }} as indicators
+        on scoreboard_items.indicator_id = indicators.indicator_id
+    left join {{ ref('stg_catalog__periods') }} as periods
+        on
+            indicators.form_id = periods.form_id
+            and items_known.period_id = periods.period_id
 ),
 
 items as (
@@ -139,6 +152,7 @@ items as (
         *,
         case when not is_too_small then known_value end as value,
         case
+            when known_value is null and is_undefined then '指标口径变更'
             when known_value is null then '没有数值'
             when is_too_small then '分母不足'
         end as reason

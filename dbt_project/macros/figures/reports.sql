@@ -34,6 +34,7 @@ standing as (
         submissions.submission_id,
         submissions.known_from,
         previous_periods.period_name as previous_period_name,
+        previous_periods.form_as_of as earlier_form_as_of,
         earlier.submission_id as earlier_submission_id,
         earlier.known_from as earlier_known_from,
         first_submissions.submission_id as first_submission_id
@@ -84,6 +85,7 @@ final as (
         standing.known_from,
         standing.previous_period_name,
         standing.earlier_submission_id,
+        standing.earlier_form_as_of,
         standing.earlier_known_from,
         coalesce(standing.first_submission_id, standing.submission_id) as first_submission_id,
         count(member_submissions.submission_id)::integer as reported_periods,
@@ -105,7 +107,7 @@ final as (
         standing.unit_id, standing.form_id, standing.period_id, standing.year, standing.starts_on, standing.ends_on,
         standing.accumulates_from, standing.calendar_kind, standing.reported_as, standing.opens_window,
         standing.submission_id, standing.known_from, standing.previous_period_name, standing.earlier_submission_id,
-        standing.earlier_known_from, standing.first_submission_id
+        standing.earlier_form_as_of, standing.earlier_known_from, standing.first_submission_id
 )
 
 select * from final

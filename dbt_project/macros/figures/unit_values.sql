@@ -8,8 +8,15 @@
 
     Large relations are joined by the index of one of them, or put together by grouping: how many rows a report has is
     nothing a planner can know beforehand.
+
+    An indicator that replaced others goes on where they end: in periods before its own its figure is their sum, on every
+    basis, and so is what is subtracted or added of such a period. What a form did not count then has no figure there.
 #}
 {% macro unit_values(reports, world) %}
+{%- set earlier_value -%}
+{{ figure_before('earlier.stated_value', 'observations.indicator_id', 'indicators.effective_from',
+    'reports.earlier_form_as_of', 'reports.unit_id', 'reports.earlier_submission_id') | indent(20) }}
+{%- endset %}
 with
 
 indicators as not materialized (
@@ -18,6 +25,10 @@ indicators as not materialized (
 
 observations as not materialized (
     select * from {{ ref('stg_intake__observations') }}
+),
+
+predecessors as not materialized (
+    select * from {{ ref('stg_catalog__indicator_predecessors') }}
 ),
 
 -- Cumulative flows, stocks, and what is neither: all that one report and the one before it say.
@@ -56,12 +67,15 @@ from_one_report as (
                             and reports.submission_id = counterparts.submission_id
                             and indicators.counterpart_id = counterparts.indicator_id
                     ),
-                    observations.stated_value - earlier.stated_value
+                    observations.stated_value - {{ earlier_value }}
                 )
-            else observations.stated_value - earlier.stated_value
+            else observations.stated_value - {{ earlier_value }}
         end as single_value,
-        reports.previous_period_name
-        || case when reports.earlier_submission_id is null then '未报' else '空白' end as single_gap,
+        case
+            when reports.earlier_form_as_of < indicators.comparable_from then '指标口径变更'
+            else reports.previous_period_name
+                || case when reports.earlier_submission_id is null then '未报' else '空白' end
+        end as single_gap,
         case
             when reports.first_submission_id = reports.submission_id then observations.stated_value
             else (
@@ -112,8 +126,11 @@ members as (
         reports.expected_periods,
         singles.indicator_id,
         singles.counterpart_id,
+        singles.effective_from,
+        singles.comparable_from,
         periods.ends_on,
         periods.period_name,
+        periods.form_as_of,
         -- A year-to-date period or an issue spans those before it; what is its own is what was sent for it alone.
         case
             when reports.is_summary then periods.ends_on >= reports.starts_on
@@ -138,27 +155,37 @@ members as (
             and {{ stands('submissions', world) }}
 ),
 
-members_valued as (
+members_stated as (
     select
         members.*,
         members.submission_id = members.own_submission_id as is_own,
         observations.cell_state,
-        observations.stated_value,
+        {{ figure_before('observations.stated_value', 'members.indicator_id', 'members.effective_from',
+            'members.form_as_of', 'members.unit_id', 'members.submission_id') | indent(8) }} as stated_value,
         observations.stated_text,
         observations.decimals,
         observations.sheet,
-        observations.cell,
-        case
-            when observations.stated_value is null
-                then to_char(members.ends_on, 'YYYY-MM-DD') || members.period_name
-                    || case when members.submission_id is null then '未报' else '空白' end
-        end as gap
+        observations.cell
     from members
     left join observations
         on
             members.unit_id = observations.unit_id
             and members.submission_id = observations.submission_id
             and members.indicator_id = observations.indicator_id
+),
+
+members_valued as (
+    select
+        *,
+        case
+            when stated_value is null
+                then to_char(ends_on, 'YYYY-MM-DD')
+                    || case
+                        when form_as_of < comparable_from then '指标口径变更'
+                        else period_name || case when submission_id is null then '未报' else '空白' end
+                    end
+        end as gap
+    from members_stated
 ),
 
 members_added as (
@@ -264,7 +291,7 @@ owned as (
     from together
 ),
 
-final as (
+reported as (
     select
         unit_id,
         form_id,
@@ -302,7 +329,125 @@ final as (
         submission_id,
         known_from
     from owned
+),
+
+replaced as (
+    select
+        reported.*,
+        predecessors.indicator_id as successor_id,
+        predecessors.predecessors,
+        reported.cell_state = 'not_applicable' as is_nothing
+    from predecessors
+    inner join reported on predecessors.predecessor_id = reported.indicator_id
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            reported.form_id = periods.form_id
+            and reported.period_id = periods.period_id
+            and periods.form_as_of <= predecessors.effective_to
+            and coalesce(periods.form_as_of >= predecessors.effective_from, true)
+),
+
+-- What does not apply to a unit adds nothing; what it left blank leaves the sum unknown.
+replaced_added as (
+    select
+        unit_id,
+        form_id,
+        period_id,
+        year,
+        successor_id as indicator_id,
+        bool_or(cell_state = 'unreadable') as is_unreadable,
+        bool_and(is_nothing) as is_nothing,
+        {%- for value in ['stated_value', 'cumulative_value', 'single_value', 'first_value'] %}
+        case
+            when count(*) filter (where is_nothing or {{ value }} is not null) = max(predecessors) then sum({{ value }})
+        end as {{ value }},
+        {%- endfor %}
+        {%- for reason in ['cumulative_reason', 'single_reason'] %}
+        min({{ reason }}) filter (where not is_nothing) as {{ reason }},
+        {%- endfor %}
+        max(reported_periods) as reported_periods,
+        max(expected_periods) as expected_periods,
+        max(sheet) as sheet,
+        string_agg(cell, '、' order by length(cell), cell) as cell,
+        max(submission_id) as submission_id,
+        max(known_from) as known_from
+    from replaced
+    group by unit_id, form_id, period_id, year, successor_id
+),
+
+final as (
+    select * from reported
+
+    union all
+
+    select
+        unit_id,
+        form_id,
+        period_id,
+        year,
+        indicator_id,
+        case
+            when is_unreadable then 'unreadable'
+            when is_nothing then 'not_applicable'
+            when stated_value is null then 'blank'
+            when stated_value = 0 then 'zero'
+            else 'value'
+        end as cell_state,
+        stated_value,
+        null::text as stated_text,
+        null::integer as decimals,
+        cumulative_value,
+        case
+            when cumulative_value is not null then null
+            when stated_value is null then '本期空白'
+            else cumulative_reason
+        end as cumulative_reason,
+        single_value,
+        case
+            when single_value is not null then null
+            when stated_value is null then '本期空白'
+            else single_reason
+        end as single_reason,
+        first_value,
+        reported_periods,
+        expected_periods,
+        sheet,
+        cell,
+        submission_id,
+        known_from
+    from replaced_added
 )
 
 select * from final
 {% endmacro %}
+
+{#
+    A figure in a period of some version of the form: the indicator's own, or, before the form had it, the sum of what it
+    replaced. `predecessors` and `observations` are there to be read.
+#}
+{% macro figure_before(own_value, indicator_id, effective_from, form_as_of, unit_id, submission_id) -%}
+coalesce(
+    {{ own_value }},
+    case
+        when {{ form_as_of }} < {{ effective_from }}
+            then (
+                select
+                    case
+                        when
+                            count(*) filter (
+                                where replaced.stated_value is not null or replaced.cell_state = 'not_applicable'
+                            ) = max(predecessors.predecessors)
+                            then sum(replaced.stated_value)
+                    end
+                from predecessors
+                inner join observations as replaced on predecessors.predecessor_id = replaced.indicator_id
+                where
+                    predecessors.indicator_id = {{ indicator_id }}
+                    and predecessors.effective_to >= {{ form_as_of }}
+                    and coalesce(predecessors.effective_from <= {{ form_as_of }}, true)
+                    and replaced.unit_id = {{ unit_id }}
+                    and replaced.submission_id = {{ submission_id }}
+            )
+    end
+)
+{%- endmacro %}

@@ -100,8 +100,10 @@ def check_at_hand(
     for suite in sorted(suites, key=lambda suite: suite.reach != "form"):
         due = [item for item in submissions if item.read.form_id == suite.form.form_id]
         if suite.reach == "across_periods":
-            if due:
-                skipped.across_periods += _rules_of(suite.checks)
+            ends = {item.read.period.ends_on for item in due}
+            skipped.across_periods += _rules_of(
+                check for check in suite.checks if any(map(check.lifetime.covers, ends))
+            )
             continue
         if suite.reach == "across_forms" and not held:
             held = {
@@ -122,6 +124,8 @@ def check_at_hand(
             if suite.reach == "form" and item.read.row_role == "total":
                 row |= _sums(suite, item, submissions, sheets.counted)
             for check in suite.checks:
+                if not check.lifetime.covers(item.read.period.ends_on):
+                    continue
                 needed = partners.keys() & {column.source for column in check.columns}
                 stands_alone = item.read.row_role != "unit" and not suite.form.bulletin
                 if not stands_alone and any(partners[source] is None for source in needed):
@@ -312,6 +316,7 @@ def _wide_row(
         "unit_kind": unit.kind,
         "row_role": item.read.row_role,
         "period_name": period.name,
+        "ends_on": period.ends_on.isoformat(),
         "opens_window": period.opens_window,
         "rows_summed": None,
         "rows_left_out": None,

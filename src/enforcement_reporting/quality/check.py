@@ -247,7 +247,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     fixed = ["s.submission_id", "s.unit_id", "s.period_id", "s.row_role", "s.received_at", "u.unit_name", "u.unit_kind"]
     if at_instants:
         fixed.append("d.as_at")
-    select = [*fixed, "p.period_name", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id"]
+    select = [*fixed, "p.period_name", "p.ends_on", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id"]
     names = {"cells_read": _CELLS_READ}
     names |= {_quoted(column_name(column, home)): _value(column) for column in own}
     for column in sorted(suite.stated_rates):

@@ -7,13 +7,25 @@ or a copy, can be no error: such kinds take ``question`` or ``notice``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from enforcement_reporting.catalog import CatalogError, Exact, Id, Model, Reference, Text, Whole, YesNo, read_definition
+from enforcement_reporting.catalog import (
+    CatalogError,
+    Exact,
+    Id,
+    Lifetime,
+    Model,
+    Reference,
+    Text,
+    Whole,
+    YesNo,
+    read_definition,
+)
 from enforcement_reporting.findings import Severity
 
 # The one file that is about obligations and not about a form.
@@ -23,12 +35,28 @@ Terms = Annotated[tuple[Reference, ...], Field(min_length=1)]
 
 
 class DeclaredRule(Model):
-    """What every rule has. ``message`` replaces the kind's own; ``why`` cites where the rule comes from."""
+    """What every rule has. ``message`` replaces the kind's own; ``why`` cites where the rule comes from.
+
+    It holds for periods that end from ``effective_from`` to ``effective_to``, and where nothing is said for all.
+    """
 
     rule_id: Id
+    effective_from: date | None = None
+    effective_to: date | None = None
     severity: Severity = Severity.ERROR
     message: Text | None = None
     why: Text | None = None
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        if self.lifetime.is_empty:
+            raise ValueError(f"effective_from: expected a day not after effective_to ({self.effective_to})")
+        return self
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """Return the days with which the periods end for which it holds."""
+        return Lifetime(self.effective_from, self.effective_to)
 
 
 class PartWhole(DeclaredRule):

@@ -4,6 +4,9 @@ A rule is declared once per form; ``over_time`` compiles those that look at othe
 over the wide row of a submission (one column per indicator), true where nothing is wrong, together with what to say
 where it is false. Blank is not zero: a sum or a rate that is blank is not wrong, and blank parts of a sum count as
 nothing. A cell that could not be read is not blank either: a rule that needs it says nothing.
+
+A rule may hold for some time only. It has to, where it is about an indicator that the form has for some time only; one
+about all indicators is about each as long as the form has it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from enforcement_reporting.catalog import Catalog, CatalogError, Form, Indicator
+from enforcement_reporting.catalog import ALWAYS, Catalog, CatalogError, Form, Indicator, Lifetime
 from enforcement_reporting.findings import Severity
 from enforcement_reporting.quality import over_time
 from enforcement_reporting.quality.declared import (
@@ -101,8 +104,9 @@ class Past:
 class Check:
     """One condition of a rule. ``condition``, ``stated`` and ``expected`` are SQL over the wide row.
 
-    ``declared`` is the rule it was compiled from, ``rule_id`` its own. ``message`` is a template for people; ``{…}`` in
-    it names a key of ``values``, which are SQL as well.
+    ``declared`` is the rule it was compiled from, ``rule_id`` its own. The condition is true for every period that ends
+    outside ``lifetime``. ``message`` is a template for people; ``{…}`` in it names a key of ``values``, which are SQL
+    as well.
     """
 
     declared: str
@@ -119,6 +123,7 @@ class Check:
     spread: tuple[Column, ...] = ()  # of these what the rows printed with a total row have at least, at most, how often
     past: tuple[Past, ...] = ()
     divided_by: tuple[Column, ...] = ()  # of the columns, a rate's denominator
+    lifetime: Lifetime = ALWAYS
 
     @property
     def statement(self) -> str:
@@ -272,7 +277,7 @@ class Compiler:
         self._rates = {rule.stated: rule for rule in declared.rules if isinstance(rule, Rate)}
         for rule in declared.rules:
             try:
-                checks.extend(self._checks(rule))
+                checks.extend(check for check in self._checks(rule) if not check.lifetime.is_empty)
             except (ValueError, KeyError) as error:
                 raise CatalogError(f"{self.path}: rule {rule.rule_id}: {error}") from None
         repeated = {check.rule_id for check in checks if sum(other.rule_id == check.rule_id for other in checks) > 1}
@@ -709,6 +714,8 @@ class Compiler:
         known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
         for column in columns:
             known.setdefault(column.indicator_id, self.shown(self.column(column)))
+        lifetime = self._lifetime(rule, columns)
+        outside = [f"ends_on {sign} '{day}' or " for sign, day in zip("<>", lifetime, strict=True) if day]
         for name in re.findall(r"\{(\w+)\}", message):
             if name not in known:
                 raise ValueError(f"message: {{{name}}} is not known here; known: {sorted(known)}")
@@ -718,7 +725,7 @@ class Compiler:
             rule_kind=kind,
             severity=severity or rule.severity,
             columns=tuple(dict.fromkeys(columns)),
-            condition=f"not ({self._were_read(columns, needs_partners)}) or ({condition})",
+            condition=f"{''.join(outside)}not ({self._were_read(columns, needs_partners)}) or ({condition})",
             stated=stated,
             expected=expected,
             message=message,
@@ -727,7 +734,21 @@ class Compiler:
             spread=spread,
             past=past,
             divided_by=divided_by,
+            lifetime=lifetime,
         )
+
+    def _lifetime(self, rule: Rule, columns: Iterable[Column]) -> Lifetime:
+        """Return when a rule about columns holds; raise ValueError where one of them is not there all that time."""
+        lifetime = rule.lifetime
+        for column in columns:
+            there = self.catalog.form_by_id[column.form_id].lifetimes[column.indicator_id]
+            both = lifetime.within(there)
+            if both != lifetime and getattr(rule, "indicators", None) != "all":
+                raise ValueError(
+                    f"{column.key}: the form has it only {there}: expected effective_from and effective_to within that"
+                )
+            lifetime = both
+        return lifetime
 
     def resolve(self, references: Iterable[str]) -> tuple[Column, ...]:
         """Return the columns of references. Raises ValueError naming one that does not exist."""

@@ -420,7 +420,7 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
         "periods",
         (
             *("form_id", "period_id", "period_name", "period_kind", "starts_on", "ends_on", "accumulates_from"),
-            *("sequence", "reported_as", "previous_period_id", "year_ago_period_id", "opens_window"),
+            *("sequence", "reported_as", "previous_period_id", "year_ago_period_id", "opens_window", "form_as_of"),
         ),
         [
             (
@@ -436,9 +436,12 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
                 period.previous_period_id,
                 period.year_ago_period_id,
                 period.opens_window,
+                ends_on[period.reported_as],
             )
             for form in catalog.forms
-            for period in form.calendar.calendar().periods()
+            for periods in [form.calendar.calendar().periods()]
+            for ends_on in [{period.period_id: period.ends_on for period in periods}]
+            for period in periods
         ],
     )
     yield "days", ("day", "is_working", "working_days"), list(days_counted())
@@ -458,6 +461,9 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
             "counting_rule",
             "counting_rule_source",
             "sort_no",
+            "effective_from",
+            "effective_to",
+            "comparable_from",
         ),
         [
             (
@@ -472,9 +478,25 @@ def _catalog_rows(catalog: Catalog) -> Iterable[tuple[str, Sequence[str], list[t
                 item.counting_rule,
                 item.counting_rule_source,
                 number,
+                *form.lifetimes[item.indicator_id],
+                next(version.lifetime.first for version in form.versions if form.stood_for(item.indicator_id, version)),
             )
             for form in catalog.forms
             for number, item in enumerate(form.indicators)
+        ],
+    )
+    yield (
+        "indicator_predecessors",
+        ("indicator_id", "predecessor_id", "effective_from", "effective_to", "predecessors"),
+        [
+            (f"{form.form_id}.{item.indicator_id}", f"{form.form_id}.{other}", *version.lifetime, len(others))
+            for form in catalog.forms
+            for item in form.indicators
+            if item.replaces
+            for version in form.versions
+            for others in [form.stood_for(item.indicator_id, version)]
+            for other in others
+            if other != item.indicator_id
         ],
     )
     yield (

@@ -4,6 +4,9 @@ Everything is decided from the content: the form by its title and its header lab
 the table, the unit by its name in the row or in a line such as 填报单位：…. Where the content allows two answers, there
 is a finding and no answer. The rest of the workbook goes on. The mark of a template settles what the content leaves
 open; where it says something else than the content, these are two answers too.
+
+A form that changed is looked for in each of its versions. The one that a sheet is most like is the one it is read by;
+where that is not the period's own, a finding says so.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from enforcement_reporting.texts import MONEY, joined, plain, split_unit
 from enforcement_reporting.workbook.bulletin import Bulletins
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text
-from enforcement_reporting.workbook.header import SEARCH_ROWS, HeaderFinder, Place
+from enforcement_reporting.workbook.header import SEARCH_ROWS, Header, HeaderFinder, Place
 from enforcement_reporting.workbook.labels import (
     UnitLine,
     money_stated,
@@ -79,16 +82,22 @@ class Reader:
             {item.unit_of_measure for form in catalog.forms for item in form.indicators} | set(MONEY)
         )
         self._units_of_measure = units_of_measure
-        self._finders = [HeaderFinder(form, units_of_measure) for form in catalog.tables]
+        self._finders = [
+            HeaderFinder(version.form, units_of_measure) for form in catalog.tables for version in form.versions
+        ]
         self._bulletins = Bulletins(catalog)
+        self._finders_of: dict[str, list[HeaderFinder]] = defaultdict(list)
         self._form_by_id = catalog.form_by_id
         self._labels = frozenset().union(*(finder.labels for finder in self._finders))
         self._by_label: dict[str, set[tuple[int, str]]] = defaultdict(set)
         self._by_title: dict[str, set[int]] = defaultdict(set)
         for number, finder in enumerate(self._finders):
+            self._finders_of[finder.form.form_id].append(finder)
             for label, indicator_id in finder.lowest_labels:
                 self._by_label[label].add((number, indicator_id))
-            for title in (finder.form.title, *finder.form.title_aliases):
+            form = self._form_by_id[finder.form.form_id]
+            # By any of its titles: an old layout may stand under a new one.
+            for title in (form.title, *form.title_aliases, *(earlier.title for earlier in form.earlier_titles)):
                 self._by_title[plain(title)].add(number)
         self._labels |= self._by_label.keys()
         # Longest first: a title inside a longer title is not a title of its own.
@@ -165,19 +174,24 @@ class Reader:
 
     def _read_sheet(self, sheet: Sheet, result: ReadWorkbook, *, silently: bool) -> None:
         """Read the tables on a sheet; ``silently``: that it has none is nothing to be said."""
-        match = self._form(sheet, ReadWorkbook() if silently else result)
-        if match is None:
+        matches = self._form(sheet, ReadWorkbook() if silently else result)
+        if not matches:
             return
+        match = matches[0]
         form = match.form
         table = Table(sheet, match, self._units[form.authority_id])
         if form.unit_labels and table.unit_column is None:
             label = " / ".join(form.unit_labels)
             result.file_findings.append(table.header_finding("unit_column_missing", expected=label))
             return
-        breaks = list(table.breaks(self._is_header_of_another))
+        breaks = list(table.breaks(self._finders_of[form.form_id], self._is_header_of_another))
         ends = [item.row for item in breaks if item.header or item.foreign]
         recognition = self._period(form, table.until(ends[0]) if ends else table, sheet, result)
-        if recognition.period is None or self._differs(table, recognition, result):
+        if recognition.period is None:
+            return
+        if (own := self._version_for(matches, recognition.period)) is not match:
+            table = Table(sheet, own, table.units)
+        if self._differs(table, recognition, result):
             return
         # Texts that the first table carries too are printed again on each page and say nothing new.
         known = set(map(plain, table.texts_above())) if breaks else set()
@@ -192,7 +206,7 @@ class Reader:
             if foreign or item.header is None or period.period is None or not form.unit_labels:
                 result.file_findings.append(table.another_table(item.row, None if foreign else period.period))
                 return
-            match = Match(match.finder, item.header, match.titled)
+            match = self._version_for(self._versions_again(match, item.header, sheet), period.period)
             money = table.money
             table, recognition = Table(sheet, match, table.units, item.row), period
             table.money = table.money or money
@@ -208,11 +222,40 @@ class Reader:
         """Read the submissions in one table of a sheet."""
         form = table.match.form
         table.period = period
-        result.sheet_findings[sheet.name, form.form_id].extend(table.header_findings())
+        wrong = self._wrong_version(table, period)
+        result.sheet_findings[sheet.name, form.form_id] += [*wrong, *table.header_findings()]
         if form.unit_labels:
             table.read_rows(period, result)
         elif unit := self._single_unit(table, sheet, period, result):
             table.read_single_row(unit, period, result)
+
+    def _version_for(self, matches: Sequence[Match], period: Period) -> Match:
+        """Return the version in which a table is read: the period's own, unless it is more like another."""
+        form_id = matches[0].form.form_id
+        if len(self._finders_of[form_id]) > 1:
+            due = self._form_by_id[form_id].version_of(period).form
+            own = next((match for match in matches if match.form is due), None)
+            if own and own.likeness >= matches[0].likeness:
+                return own
+        return matches[0]
+
+    def _versions_again(self, match: Match, header: Header, sheet: Sheet) -> list[Match]:
+        """Return the versions of a form that a header further down may be, the likeliest first."""
+        finders = self._finders_of[match.form.form_id]
+        if len(finders) == 1:
+            return [Match(match.finder, header, match.titled)]
+        found = ((finder, finder.find_again(sheet.grid, header.first)) for finder in finders)
+        matches = [Match(finder, header, match.titled) for finder, header in found if header]
+        return sorted(matches, key=lambda match: -match.likeness)
+
+    def _wrong_version(self, table: Table, period: Period) -> list[ReadingFinding]:
+        """Return the finding that a table is not in the version that its period is reported by, or nothing."""
+        form = self._form_by_id[table.match.form.form_id]
+        due = form.version_of(period)
+        if table.match.form is due.form:
+            return []
+        used = next(version for version in form.versions if version.form is table.match.form)
+        return [table.wrong_version(used, due)]
 
     def _read_mark(self, text: str) -> MadeFor | None:
         """Return what a template was made for, where its mark speaks of what the catalog knows."""
@@ -224,18 +267,18 @@ class Reader:
         unit = next((item for item in self._units[form.authority_id].values() if item.unit_id == mark.unit_id), None)
         if period is None or (unit is None and mark.unit_id):
             return None
-        return MadeFor(form, period, unit, mark.layout == layout_of(form))
+        due = form.version_of(period).form
+        return MadeFor(due, period, unit, mark.layout == layout_of(due))
 
-    @staticmethod
-    def _differs(table: Table, recognition: Recognition, result: ReadWorkbook) -> bool:
+    def _differs(self, table: Table, recognition: Recognition, result: ReadWorkbook) -> bool:
         """Return whether a sheet says something else than the mark of its template; add what is to be said of it."""
         made_for, form, period = table.sheet.made_for, table.match.form, recognition.period
         if made_for is None or period is None:
             return False
         units = table.units_stated()
         strangers = [unit for unit in units if made_for.unit not in (None, unit)]
-        if made_for.form is form and made_for.period == period and not strangers:
-            if not made_for.is_current:
+        if made_for.form.form_id == form.form_id and made_for.period == period and not strangers:
+            if not made_for.is_current and not self._wrong_version(table, period):
                 result.file_findings.append(table.header_finding("template_outdated"))
             return False
         texts = recognition.evidence.split(" | ")
@@ -267,38 +310,44 @@ class Reader:
             label = joined([split_unit(as_text(cell), self._units_of_measure)[0]])
             hits.update({number for number, _ in self._by_label.get(label, ())})
         return any(
-            count >= 2 and 2 * count >= len(filled) and self._finders[number].form is not form
+            count >= 2 and 2 * count >= len(filled) and self._finders[number].form.form_id != form.form_id
             for number, count in hits.items()
         )
 
-    def _form(self, sheet: Sheet, result: ReadWorkbook) -> Match | None:
-        """Return the form that a sheet holds; a finding says why where there is none or more than one."""
+    def _form(self, sheet: Sheet, result: ReadWorkbook) -> list[Match]:
+        """Return the form that a sheet holds, in each version that it may be, the likeliest first.
+
+        A finding says why where there is none or more than one.
+        """
         titled = self._titled(sheet)
         made_for = sheet.made_for
         if made_for and not titled:
-            titled = frozenset(number for number, item in enumerate(self._finders) if item.form is made_for.form)
+            wanted = made_for.form.form_id
+            titled = frozenset(number for number, item in enumerate(self._finders) if item.form.form_id == wanted)
         matches = self._matches(sheet, titled)
         if not matches:
-            titles = "、".join(f"《{self._finders[number].form.title}》" for number in sorted(titled))
+            form_ids = list(dict.fromkeys(self._finders[number].form.form_id for number in sorted(titled)))
+            titles = "、".join(f"《{self._form_by_id[form_id].title}》" for form_id in form_ids)
             kind = "table_not_found" if titles else "sheet_not_recognised"
-            form_id = self._finders[min(titled)].form.form_id if len(titled) == 1 else ""
+            form_id = form_ids[0] if len(form_ids) == 1 else ""
             result.file_findings.append(ReadingFinding(kind, sheet.name, stated=titles, form_id=form_id))
-            return None
+            return []
         if len(matches) == 1:
-            return matches[0]
+            return matches
         if any(match.titled for match in matches):
             matches = [match for match in matches if match.titled]
         if len({match.form.authority_id for match in matches}) > 1:
             matches = [match for match in matches if self._names_units(match, sheet)] or matches
-        likeness = {id(match): match.finder.likeness(match.header) for match in matches}
-        best = [match for match in matches if likeness[id(match)] == max(likeness.values())]
+        matches = sorted(matches, key=lambda match: (-match.likeness, match.header.first))
+        best = [match for match in matches if match.likeness == matches[0].likeness]
         if len(best) > 1 and made_for:
-            best = [match for match in best if match.form is made_for.form] or best
-        if len(best) > 1:
-            titles = "、".join(f"《{match.form.title}》" for match in best)
+            best = [match for match in best if match.form.form_id == made_for.form.form_id] or best
+        by_form = {match.form.form_id: match for match in reversed(best)}
+        if len(by_form) > 1:
+            titles = "、".join(f"《{match.form.title}》" for match in reversed(by_form.values()))
             result.file_findings.append(ReadingFinding("ambiguous_form", sheet.name, stated=titles))
-            return None
-        return best[0]
+            return []
+        return [match for match in matches if match.form.form_id in by_form]
 
     def _line(self, grid: Grid, row: int) -> Line:
         """Return what the cells of a row say."""
@@ -403,8 +452,9 @@ class Reader:
             header = finder.find(grid)
             if header is None or finder.coverage(header) * finder.required < least:
                 continue
-            if number in titled or finder.likeness(header) >= COVERAGE_WITHOUT_TITLE:
-                matches.append(Match(finder, header, number in titled))
+            match = Match(finder, header, number in titled)
+            if match.titled or match.likeness >= COVERAGE_WITHOUT_TITLE:
+                matches.append(match)
         return matches
 
     def _names_units(self, match: Match, sheet: Sheet) -> bool:
@@ -431,7 +481,8 @@ class Reader:
             file_name,
         )
         made_for = sheet.made_for
-        if made_for and made_for.form is form and made_for.period in (recognition.candidates or (made_for.period,)):
+        known = recognition.candidates or (made_for.period if made_for else None,)
+        if made_for and made_for.form.form_id == form.form_id and made_for.period in known:
             recognition = Recognition((made_for.period,), recognition.evidence)
         period = recognition.period
         if period:

@@ -9,7 +9,7 @@ from functools import cached_property
 from operator import getitem, itemgetter
 from typing import NamedTuple
 
-from enforcement_reporting.catalog import Form, Indicator, Unit
+from enforcement_reporting.catalog import Form, Indicator, Lifetime, Unit, Version
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.periods import Period
 from enforcement_reporting.texts import MONEY, plain
@@ -65,7 +65,7 @@ _ReadLine = Callable[[Grid, int], Line]
 
 
 class MadeFor(NamedTuple):
-    """What the template of a sheet was made for: the unit is None where all are meant."""
+    """What the template of a sheet was made for, the form in the period's version: the unit is None for all of them."""
 
     form: Form
     period: Period
@@ -195,7 +195,7 @@ class _Plan:
 
 @dataclass
 class Match:
-    """A form matched to a sheet, or to all sheets of the same skeleton."""
+    """A form, in one of its versions, matched to a sheet, or to all sheets of the same skeleton."""
 
     finder: HeaderFinder
     header: Header
@@ -206,6 +206,11 @@ class Match:
     def form(self) -> Form:
         """The form that is matched."""
         return self.finder.form
+
+    @cached_property
+    def likeness(self) -> float:
+        """How far the form's indicators and the sheet's columns are the same, from 0 to 1."""
+        return self.finder.likeness(self.header)
 
     @cached_property
     def value_columns(self) -> list[int]:
@@ -322,15 +327,23 @@ class Table:
             "another_table", cells=self._cells(row, column), stated=number, period_id=period.period_id if period else ""
         )
 
-    def breaks(self, is_header_of_another: Callable[[Sequence[Cell], Form], bool]) -> Iterator[_Break]:
-        """Yield where, between rows of figures, texts or a header stand: a new page, or another table."""
-        finder, texts_from, row = self.match.finder, None, self._below.start
+    def breaks(
+        self, finders: Sequence[HeaderFinder], is_header_of_another: Callable[[Sequence[Cell], Form], bool]
+    ) -> Iterator[_Break]:
+        """Yield where, between rows of figures, texts or a header stand: a new page, or another table.
+
+        ``finders`` are those of the form in all its versions.
+        """
+        texts_from, row = None, self._below.start
         while row < self._below.stop:
             cells, line = self.grid.rows[row], self.sheet.lines[row]
             if not line.texts:
                 is_text = False
-            elif line.labels and finder.is_header_row(self.grid, row):
-                if header := finder.find_again(self.grid, row):
+            elif line.labels and any(finder.is_header_row(self.grid, row) for finder in finders):
+                found = ((finder, finder.find_again(self.grid, row)) for finder in finders)
+                likeness = [(finder.likeness(header), header) for finder, header in found if header]
+                if likeness:
+                    header = max(likeness, key=itemgetter(0))[1]
                     start = row if texts_from is None else texts_from
                     yield _Break(start, self.sheet.texts_in(range(start, row)), header)
                     row, texts_from = header.last, None
@@ -383,6 +396,25 @@ class Table:
             )
             for fault in self.match.plan(self.grid.left, self.money).faults
         ]
+
+    def wrong_version(self, used: Version, due: Version) -> ReadingFinding:
+        """Return the finding that the table is in the version ``used`` of its form, and not in the one that is due."""
+        there, wanted = ({item.indicator_id: item for item in version.form.indicators} for version in (used, due))
+        renamed = [name for name in there.keys() & wanted.keys() if not _same_label(there[name], wanted[name])]
+        changes = [
+            ("缺少", [wanted[name].label_path for name in wanted if name not in there]),
+            ("多出", [there[name].label_path for name in there if name not in wanted]),
+            ("", [f"{there[name].label_path}”应为“{wanted[name].label_path}" for name in there if name in renamed]),
+        ]
+        said = "；".join(what + "、".join(f"“{label}”" for label in labels) for what, labels in changes if labels)
+        columns = self._header.by_indicator
+        places = [columns[name].place for name in there if name in columns and (name not in wanted or name in renamed)]
+        return self.finding(
+            "wrong_version",
+            cells="、".join(self._cells(*place) for place in places) or self._header_cells(),
+            stated=_in_force(used.lifetime),
+            expected=f"{_in_force(due.lifetime)}（本表{said}）",
+        )
 
     def header_finding(self, kind: str, expected: str = "") -> ReadingFinding:
         """Return a finding about the header as a whole."""
@@ -554,6 +586,18 @@ class Table:
 
     def _cells(self, row: int, column: int) -> str:
         return f"{self.grid.name}!{self.grid.address(row, column)}"
+
+
+def _same_label(one: Indicator, other: Indicator) -> bool:
+    return [*map(plain, one.label)] == [*map(plain, other.label)]
+
+
+def _in_force(lifetime: Lifetime) -> str:
+    """Return in words which version was in force at some time."""
+    first, last = (f"{day.year}年{day.month}月{day.day}日" if day else "" for day in lifetime)
+    if first:
+        return f"{first}至{last}的表式" if last else f"{first}起的表式"
+    return f"截至{last}的表式"
 
 
 def _column_number(cell: Cell) -> int:

@@ -10,6 +10,14 @@ forms as (
     select * from {{ ref('stg_catalog__forms') }}
 ),
 
+replaced as (
+    select
+        indicator_id,
+        string_agg(distinct predecessor_id, '、') as indicators_replaced
+    from {{ ref('stg_catalog__indicator_predecessors') }}
+    group by indicator_id
+),
+
 final as (
     select
         indicators.indicator_id,
@@ -21,9 +29,13 @@ final as (
         indicators.measure_kind,
         indicators.counting_rule,
         indicators.counting_rule_source,
+        indicators.effective_from,
+        indicators.effective_to,
+        replaced.indicators_replaced,
         indicators.sort_no
     from indicators
     left join forms on indicators.form_id = forms.form_id
+    left join replaced on indicators.indicator_id = replaced.indicator_id
 )
 
 select * from final

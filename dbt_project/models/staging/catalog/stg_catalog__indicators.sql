@@ -9,5 +9,8 @@ select
     counterpart_id,
     counting_rule,
     counting_rule_source,
-    sort_no
+    sort_no,
+    effective_from,
+    effective_to,
+    comparable_from
 from {{ source('catalog', 'indicators') }}

@@ -10,5 +10,6 @@ select
     reported_as,
     previous_period_id,
     year_ago_period_id,
-    opens_window
+    opens_window,
+    form_as_of
 from {{ source('catalog', 'periods') }}

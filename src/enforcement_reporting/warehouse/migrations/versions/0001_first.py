@@ -39,7 +39,14 @@ create table catalog.indicators (
     indicator_id text primary key, form_id text not null, indicator_name text not null, label_path text not null,
     unit_of_measure text not null, measure_kind text not null,
     figures text not null check (figures in ('cumulative', 'single')), counterpart_id text,
-    counting_rule text, counting_rule_source text, sort_no integer not null
+    counting_rule text, counting_rule_source text, sort_no integer not null,
+    effective_from date, effective_to date,  -- as long as the form has it; null: ever since, and without end
+    comparable_from date  -- since when it has figures, its own or those of what it replaced
+);
+create table catalog.indicator_predecessors (  -- what an indicator is the sum of in periods before its own
+    indicator_id text not null, predecessor_id text not null, effective_from date, effective_to date not null,
+    predecessors integer not null,  -- how many there are in these periods
+    primary key (indicator_id, effective_to, predecessor_id)
 );
 create table catalog.indicator_unit_kinds (  -- only for indicators that do not apply to every kind of unit
     indicator_id text not null, unit_kind text not null, primary key (indicator_id, unit_kind)
@@ -71,6 +78,7 @@ create table catalog.periods (  -- all periods of every form's calendar, ahead o
     form_id text not null, period_id text not null, period_name text not null, period_kind text not null,
     starts_on date not null, ends_on date not null, accumulates_from date not null, sequence integer not null,
     reported_as text not null, previous_period_id text, year_ago_period_id text, opens_window boolean not null,
+    form_as_of date,  -- the day whose version of the form it is reported by
     primary key (form_id, period_id)
 );
 create index periods_by_window on catalog.periods (form_id, accumulates_from, period_kind, sequence);
