@@ -213,6 +213,14 @@ def test_one_cell_that_mends_its_own_row_as_well_displaces_all_else(defined: Any
         assert proposal.text.endswith("另有 1 处问题也随之消除。")
 
 
+def test_another_finding_tells_something_where_half_of_the_change_would_not_end_it(defined: Any) -> None:
+    for fixed, expected in ((60, 1), (45, 0)):  # more than were found, by 20 or by 5; the total is short of 28 too
+        rows = [(40, fixed, None, None, None, None), (57, 50, 7, None, None, None), (40, 33, 7, None, None, None)]
+        proposals = proposed(defined, rows, (165, *BLANK[1:]), "total_found")
+        assert len(proposals) == expected
+        assert all([*item.changes] == [("表!B3", "40", "68")] for item in proposals)
+
+
 def test_a_mend_that_breaks_another_rule_is_none(defined: Any) -> None:
     rows = [(484, 484, 0, None, None, None), (312, 300, 12, None, None, None), (778, 700, 78, None, None, None)]
     assert proposed(defined, rows, (1538, *BLANK[1:]), "total_found") == []  # 448 would be below 484

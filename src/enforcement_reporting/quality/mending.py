@@ -7,6 +7,7 @@ or where there is a reason to believe in it (``KINDS``) that is not luck:
 - Of all differences with as many digits, no more than one in twenty would find a reason of that kind on this sheet. So
   nothing is made of a difference below ten: there is always a unit that reports it, and a last digit off by it.
 - A figure that repeats another one has digits enough for that to be telling, and is the only one that does.
+- A finding that half of the change would end as well, such as a count that need only be above zero, tells nothing.
 - Two cells are exchanged only where that ends another finding, as it does on the other column's total.
 - A kind that fits more than ``MOST`` places says nothing; where it fits two or three, they are named as a choice.
 
@@ -203,8 +204,8 @@ class Sheet:
             }
         return self._broken[number]
 
-    def ended_by(self, changes: Iterable[tuple[_Place, Decimal]]) -> set[tuple[int, str]] | None:
-        """Return the findings, by row and rule, that changes put an end to; None where they make a new one."""
+    def effect(self, changes: Iterable[tuple[_Place, Decimal]]) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:
+        """Return the findings, by row and rule, that changes put an end to, and those that they make."""
         after: dict[int, dict[str, Any]] = {}
         looked_at: dict[int, set[str]] = {}
         for place, value in changes:
@@ -217,7 +218,7 @@ class Sheet:
                 if wide.get(added) is not None:
                     wide[added] += value - self.value(place)
                     looked_at.setdefault(total, set()).add(place.column)
-        ended = set[tuple[int, str]]()
+        ended, made = set[tuple[int, str]](), set[tuple[int, str]]()
         for at, columns in looked_at.items():
             for check in self._checks:
                 if columns.isdisjoint(self._columns[check.rule_id]):
@@ -226,8 +227,8 @@ class Sheet:
                 if holds and check.rule_id in self.broken(at):
                     ended.add((at, check.rule_id))
                 elif not holds and check.rule_id not in self.broken(at):
-                    return None
-        return ended
+                    made.add((at, check.rule_id))
+        return ended, made
 
     @property
     def totals(self) -> list[int]:
@@ -303,9 +304,13 @@ class _Search:
         """Return the proposals, the best first."""
         fitting: dict[Kind, dict[_Mend, int]] = {}
         for mend in self._likely():
-            ended = self.sheet.ended_by(mend.changes) or set()
+            ended, made = self.sheet.effect(mend.changes)
+            if made or (self.number, self.check.rule_id) not in ended:
+                continue
             others = ended - {(self.number, self.check.rule_id)}
-            if len(ended) > len(others) and (others or mend.kind not in ("exchanged", "other_findings")):
+            if others:
+                others -= self.sheet.effect(self._halved(mend.changes))[0]
+            if others or mend.kind not in ("exchanged", "other_findings"):
                 fitting.setdefault(mend.kind, {})[mend] = len(others)
         most = max((others for found in fitting.values() for others in found.values()), default=0)
         proposals = []
@@ -317,6 +322,9 @@ class _Search:
                 said |= changes.keys()
                 proposals.append(self._proposal(mends, list(changes), most))
         return proposals[:MOST]
+
+    def _halved(self, changes: Iterable[tuple[_Place, Decimal]]) -> list[tuple[_Place, Decimal]]:
+        return [(place, (self.sheet.value(place) + value) * Decimal("0.5")) for place, value in changes]
 
     # What may be wrong -----------------------------------------------------------------------------------------------
 
