@@ -37,6 +37,7 @@ def print_summary(settings: Settings, since: datetime | None = None, console: Co
         _print_received(settings, since, console)
     console.rule("What the marts hold")
     _print_authorities(settings, console)
+    _print_kinds_of_findings(settings, console)
     _print_findings(settings, console)
     _print_key_figures(settings, console)
     _print_months(settings, console)
@@ -508,6 +509,28 @@ def _print_authorities(settings: Settings, console: Console) -> None:
         column.justify = "right"
     for row in _rows(overview):
         table.add_row(escape(row[0]), *("0" if pd.isna(value) else str(int(value)) for value in row[1:]))
+    console.print(table)
+
+
+def _print_kinds_of_findings(settings: Settings, console: Console) -> None:
+    kinds = _read(
+        settings,
+        """
+        select authority_name, rule_kind, count(*) filter (where severity = 'error') as errors,
+            count(*) filter (where severity = 'question') as questions,
+            count(*) filter (where severity = 'notice') as notices
+        from marts.fct_findings
+        group by 1, 2
+        order by authority_name nulls first, errors desc, questions desc, notices desc, rule_kind
+        """,
+    )
+    if not len(kinds):
+        return
+    table = _table("authority", "kind", "errors", "questions", "notices", title="Findings by kind")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for row in _rows(kinds):
+        table.add_row(escape(row[0] or "—"), row[1], *(str(value) if value else "" for value in row[2:]))
     console.print(table)
 
 
