@@ -109,6 +109,11 @@ def test_grids_are_those_of_the_same_workbook_as_xlsx(kind: str) -> None:
     assert (opened.grids, opened.hidden) == (expected.grids, expected.hidden)
 
 
+def test_a_range_merged_backwards_merges_nothing() -> None:
+    (grid,) = read_grids(as_xlsb(Sheet([["甲", 1], ["乙", 2]], ["B2:A1"], "表")))
+    assert grid.spans == {}
+
+
 @pytest.mark.parametrize("kind", WITH_SHEETS)
 def test_a_day_where_a_number_belongs_is_unreadable(reader: Reader, kind: str) -> None:
     day = hazards(["河口镇", Formatted(45901, "yyyy-mm-dd"), 1, 1, 1, 1, None])

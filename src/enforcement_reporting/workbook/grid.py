@@ -100,8 +100,8 @@ class LooseCells:
             raise too_large(self.name, row, column)
 
     def merge(self, row: int, column: int, last_row: int, last_column: int) -> None:
-        """Merge the cells from one to another."""
-        if (row, column) != (last_row, last_column):
+        """Merge the cells from one to another; from a cell back to one before it nothing is merged."""
+        if row <= last_row and column <= last_column and (row, column) != (last_row, last_column):
             self.spans[row, column] = last_row, last_column
         if len(self.spans) > MAX_MERGED:
             raise UnreadableWorkbook(
