@@ -394,6 +394,7 @@ def test_a_fault_in_a_reader_is_an_outcome_and_is_logged_with_its_trace(
     assert "意外错误" in refused.value.reason and "Error" not in refused.value.reason
     (record,) = caplog.records
     assert record.exc_info and record.exc_info[1] is fault
+    assert fault.__notes__ == ["while reading .csv with csv"]  # type: ignore[attr-defined]
     assert reader.read(as_xlsx(TYPED[2]), "报表.xlsx").submissions
 
 
