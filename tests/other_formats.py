@@ -175,7 +175,7 @@ def as_docx(*sheets: Sheet | Rows) -> bytes:
         rows = [list(row) for row in sheet.rows]
         above = next(n for n, row in enumerate(rows) if sum(value is not None for value in row) > 1)
         for row in rows[:above]:
-            document.add_paragraph(shown(row[0]))
+            document.add_paragraph("".join(map(shown, row)))
         width = max(map(len, rows))
         table: Any = document.add_table(len(rows) - above, width)
         for row, values in enumerate(rows[above:]):

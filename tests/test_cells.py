@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enforcement_reporting.texts import MONEY
 from enforcement_reporting.workbook.cells import Parsed, parse_number, parse_text
 from enforcement_reporting.workbook.formats import number_formats
 from enforcement_reporting.workbook.grid import as_text, column_letters
@@ -151,6 +152,46 @@ def test_every_number_printed_in_any_tolerated_way_is_read_back_exactly(case: tu
     assert parsed.value == value
     assert parsed.state == ("value" if value else "zero")
     assert parsed.decimals == -value.as_tuple().exponent  # type: ignore[operator]
+
+
+SIGNS = {1: ("", "+", "＋", "+ "), -1: ("-", "－", "−", "–", "- ")}  # of what is not below zero, and of what is
+
+
+@st.composite
+def typed_amounts(draw: st.DrawFn) -> tuple[Decimal, str, int, str]:
+    """An amount of money or a share, one of the ways of typing it, its decimals, and the unit of measure behind it."""
+    places = draw(st.integers(0, 4))
+    value = draw(st.decimals(-(10**9), 10**9, places=places))
+    sign = draw(st.sampled_from(SIGNS[-1 if value < 0 else 1]))
+    grouped = f"{abs(value):,f}"
+    digits = draw(st.sampled_from([f"{abs(value):f}", grouped, grouped.replace(",", " "), grouped.replace(",", "，")]))
+    unit = draw(st.sampled_from(["", "%", "％", *MONEY]))
+    gap = draw(st.sampled_from(["", " ", "\n", "\u3000"]))
+    before, after = draw(st.sampled_from(["", " ", "\u3000", "\n"])), draw(st.sampled_from(["", " ", "\u200b\n"]))
+    text = f"{before}{sign}{digits}{gap if unit else ''}{unit}{after}"
+    return value, text.translate(FULL_WIDTH) if draw(st.booleans()) else text, places, unit
+
+
+@given(typed_amounts(), st.sampled_from(["元", "万元", "亿元"]))
+def test_amounts_and_shares_are_read_back_exactly_however_they_were_typed(
+    case: tuple[Decimal, str, int, str], wanted: str
+) -> None:
+    value, text, places, unit = case
+    is_share = unit in ("%", "％")
+    parsed = parse(text, "%" if is_share else wanted, "" if unit else "元")
+    power = 0 if is_share else MONEY[unit or "元"] - MONEY[wanted]
+    assert parsed.state == ("value" if value else "zero")
+    assert parsed.value == value.scaleb(power)
+    assert parsed.decimals == places - power
+
+
+@given(typed_amounts())
+def test_a_share_is_no_count_and_money_no_share(case: tuple[Decimal, str, int, str]) -> None:
+    _, text, _, unit = case
+    if unit:
+        assert parse(text, "起") == Parsed("unreadable")
+    if unit in MONEY:
+        assert parse(text, "%") == Parsed("unreadable")
 
 
 @given(decimals, st.sampled_from(["元", "千元", "万元", "百万元", "亿元"]), st.sampled_from(["元", "万元", "亿元"]))

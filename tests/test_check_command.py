@@ -30,11 +30,13 @@ from enforcement_reporting.quality.conditions import worked_out
 from enforcement_reporting.quality.rules import Column, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
+from other_formats import WRITERS
 from test_rule_kinds import write_kinds
 from test_rules import HEADER, write_definitions, write_monthly_definitions, write_workbook
 from test_rules_over_time import write_months_definitions
 from test_versions import DEFINITIONS as VERSIONS
 from test_versions import written
+from workbooks import Sheet
 
 CATALOG = load_catalog(PROJECT_ROOT)
 STARTS = {"kezhou": date(2025, 7, 1)}
@@ -394,6 +396,25 @@ def test_what_cannot_be_read_ends_with_2_and_the_others_go_on(definitions: Path,
     done = call(definitions, "--json", broken)
     assert done.exit_code == 2
     assert [item["rule_id"] for item in json.loads(done.stdout)] == ["reading.unreadable"]
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(definitions: Path, tmp_path: Path) -> None:
+    with (tmp_path / "大.xlsx").open("wb") as file:
+        file.truncate(50_000_000_000)  # of which the disk holds nothing
+    done = call(definitions, tmp_path / "大.xlsx", hazards(tmp_path / "好.xlsx", GOOD))
+    assert "文件有 50000 MB，超过 30 MB 的上限。" in done.stdout
+    assert "《隐患统计表》 2025年9月：镇街01" in done.stdout
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_any_kind_of_file_is_checked_and_the_findings_name_its_cells(
+    definitions: Path, tmp_path: Path, kind: str
+) -> None:
+    rows = [["2025年9月隐患统计表"], HEADER, WRONG]
+    (tmp_path / f"报表.{kind}").write_bytes(WRITERS[kind](Sheet(rows, name="表1")))
+    done = call(definitions, tmp_path / f"报表.{kind}")
+    assert done.exit_code == 1
+    assert "表1!C3" in done.stdout
 
 
 def test_definitions_that_are_not_sound_end_with_3(tmp_path: Path) -> None:

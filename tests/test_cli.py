@@ -78,7 +78,7 @@ def test_an_unreadable_file_ends_with_status_2_and_the_others_go_on(environment:
     fine = write_workbook(folder / "fine.xlsx", "隐患统计表", HEADER, [row("镇街03", 1, 1)])
     done = call(environment, "ingest", broken, fine, folder / "clean.xlsx", folder / "missing.xlsx", folder)
     assert done.exit_code == 2
-    assert "[b]坏的.xlsx: unreadable\n  文件不是 Excel 工作簿" in done.stdout
+    assert "[b]坏的.xlsx: unreadable\n  文件不是可以采集的表格" in done.stdout
     assert "fine.xlsx: taken_in" in done.stdout
     assert "clean.xlsx: duplicate" in done.stdout
     assert "missing.xlsx: unreadable\n  文件不存在。" in done.stdout

@@ -17,7 +17,21 @@ from enforcement_reporting.catalog import Catalog, load_catalog
 from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook, read_grids
 from enforcement_reporting.workbook.opening import FORMATS, READABLE_SUFFIXES, format_of, open_workbook
 from enforcement_reporting.workbook.package import ReaderFailed
-from other_formats import WRITERS, as_csv, as_docx, as_xls, as_xlsb, as_xlsx, compound, ods_document, xls_stream
+from enforcement_reporting.workbook.template_mark import NAME as MARK
+from enforcement_reporting.workbook.template_mark import NOTES, Mark, layout_of
+from other_formats import (
+    WRITERS,
+    as_csv,
+    as_docx,
+    as_xls,
+    as_xlsb,
+    as_xlsx,
+    compound,
+    ods_document,
+    record,
+    wide,
+    xls_stream,
+)
 from test_reading import CATALOG, HEADER, MERGES, TITLE
 from workbooks import Error, Formatted, Formula, Rows, Sheet, Value, zipped
 
@@ -107,6 +121,52 @@ def test_grids_are_those_of_the_same_workbook_as_xlsx(kind: str) -> None:
     )
     opened, expected = open_workbook(WRITERS[kind](*sheets)), open_workbook(as_xlsx(*sheets))
     assert (opened.grids, opened.hidden) == (expected.grids, expected.hidden)
+
+
+def marked(kind: str, mark: str, *sheets: Sheet) -> bytes:
+    """Return a workbook whose last sheet carries the mark of a template."""
+    content, number = WRITERS[kind](*sheets), len(sheets) - 1
+    if kind == "ods":
+        name = f'<table:named-expression table:name="{MARK}" table:expression="of:=&quot;{mark}&quot;"/>'
+        xml = f"<table:named-expressions>{name}</table:named-expressions></table:table></office:spreadsheet>"
+        return with_part(content, "content.xml", b"</table:table></office:spreadsheet>", xml.encode())
+    if kind == "xlsx":
+        name = f'<definedName name="{MARK}" localSheetId="{number}">"{mark}"</definedName>'
+        names = f"</sheets><definedNames>{name}</definedNames>".encode()
+        return with_part(content, "xl/workbook.xml", b"</sheets>", names)
+    text = mark.encode("utf-16-le")
+    if kind == "xlsb":
+        code = b"\x17" + struct.pack("<H", len(mark)) + text
+        name = struct.pack("<LBL", 0, 0, number) + wide(MARK) + struct.pack("<L", len(code)) + code
+        return with_part(content, "xl/workbook.bin", record(144), record(144) + record(39, name))
+    code = b"\x17" + bytes([len(mark), 1]) + text
+    head = struct.pack("<HBBHHHL", 0, 0, len(MARK), len(code), 0, number + 1, 0)
+    data = head + b"\1" + MARK.encode("utf-16-le") + code
+    stream, name = bytearray(xls_stream(content)), struct.pack("<HH", 0x18, len(data)) + data
+    at = 0
+    while stream[at : at + 2] != b"\x0a\0":  # the end of what concerns all sheets
+        if stream[at : at + 2] == b"\x85\0":  # where a sheet begins
+            struct.pack_into("<L", stream, at + 4, struct.unpack_from("<L", stream, at + 4)[0] + len(name))
+        at += 4 + struct.unpack_from("<H", stream, at + 2)[0]
+    return compound(Workbook=bytes(stream[:at] + name + stream[at:]))
+
+
+@pytest.mark.parametrize("kind", WITH_SHEETS)
+def test_the_mark_of_a_template_is_kept_and_its_notes_are_no_table(reader: Reader, kind: str) -> None:
+    form = reader._form_by_id["penalties"]
+    mark = Mark(form.form_id, "2025-M01-M09", "hekou", layout_of(form)).text
+    rows = TYPED[2].rows
+    erased = Sheet([rows[0], *rows[3:]], ["A2:C2", "D2:D3", "E2:E3"], "表1")
+    (submission,) = reader.read(marked(kind, mark, Sheet([["别的"]], name="前"), erased), "报表").submissions
+    assert (submission.unit_id, submission.period.period_id) == ("hekou", "2025-M01-M09")
+    notes = Sheet([["《行政处罚情况统计表》填表说明"], ["警告", "宗"]], name="说明")
+    read = reader.read(marked(kind, NOTES, TYPED[2], notes), "报表")
+    assert len(read.submissions) == 1 and not read.file_findings
+
+
+def test_a_range_merged_backwards_merges_nothing() -> None:
+    (grid,) = read_grids(as_xlsb(Sheet([["甲", 1], ["乙", 2]], ["B2:A1"], "表")))
+    assert grid.spans == {}
 
 
 @pytest.mark.parametrize("kind", WITH_SHEETS)
@@ -334,6 +394,7 @@ def test_a_fault_in_a_reader_is_an_outcome_and_is_logged_with_its_trace(
     assert "意外错误" in refused.value.reason and "Error" not in refused.value.reason
     (record,) = caplog.records
     assert record.exc_info and record.exc_info[1] is fault
+    assert fault.__notes__ == ["while reading .csv with csv"]  # type: ignore[attr-defined]
     assert reader.read(as_xlsx(TYPED[2]), "报表.xlsx").submissions
 
 

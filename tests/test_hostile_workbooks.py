@@ -186,6 +186,15 @@ def encrypted_parts() -> bytes:
     return bytes(content)
 
 
+def parts_beyond_the_end() -> bytes:
+    """Return a workbook two of whose parts begin where the file has ended, as its directory says."""
+    content = bytearray(workbook(FORM))
+    for number, match in enumerate(re.finditer(re.escape(b"PK\1\2"), bytes(content))):
+        if number < 2:
+            struct.pack_into("<L", content, match.start() + 42, 4_000_000 + number)
+    return bytes(content)
+
+
 def other_package(kind: str, root: str) -> bytes:
     return zipped({"_rels/.rels": relations(("officeDocument", kind)).encode(), kind: f"<{root}/>".encode()})
 
@@ -276,6 +285,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
             "<mergeCells>" + "".join(f'<mergeCell ref="A{n}:B{n}"/>' for n in range(1, 100_001)) + "</mergeCells>",
         )
     ),
+    "parts_beyond_the_end": parts_beyond_the_end,
     "ten_thousand_parts": lambda: workbook(FORM, parts={f"x{n}": b"" for n in range(10_000)}),
     "duplicated_part": duplicated,
     "unknown_encoding": lambda: workbook(

@@ -32,7 +32,7 @@ from enforcement_reporting.workbook.returned import COLOURS
 from enforcement_reporting.workbook.review_list import COLUMNS, LIST_SHEET
 from other_formats import WRITERS
 from test_rules import HEADER, write_definitions
-from workbooks import Error, Formatted, Rows, Sheet
+from workbooks import Error, Formatted, Rows, Sheet, sheet_xml, workbook
 
 RED, AMBER, BLUE = (COLOURS[severity] for severity in (Severity.ERROR, Severity.QUESTION, Severity.NOTICE))
 SECRET = 987654321
@@ -325,6 +325,16 @@ def test_a_unit_gets_its_own_workbook_with_its_own_cells_marked(settings: Settin
     assert (fill(book, "B3"), fill(book, "C3"), fill(book, "E3")) == (RED, RED, "00000000")
     assert {row["单位"] for row in listed(book)} == {"镇街02"}
     assert any("不应大于" in str(row["问题"]) for row in listed(book))
+
+
+@pytest.mark.parametrize("odd", ['s="1,5"', 's=""'])
+def test_what_is_odd_in_a_workbook_is_a_refusal_and_no_fault(odd: str) -> None:
+    rows: Rows = [["2025年9月隐患统计表"], list(HEADER), ["镇街01", *map(str, WRONG)]]
+    xml = sheet_xml(Sheet(rows), []).replace('r="B3"', f'r="B3" {odd}').encode()
+    content = workbook([], parts={"xl/worksheets/sheet1.xml": xml})
+    assert read_grids(content)[0].rows[2][0] == "镇街01"
+    with pytest.raises(UnreadableWorkbook, match="cannot be marked"):
+        mark(content, [remark("Sheet1!B3")], "核对清单")
 
 
 @pytest.mark.parametrize("kind", ["xls", "ods", "csv", "docx"])

@@ -61,6 +61,7 @@ class Container:
                 or method not in _METHODS
                 or disk
                 or _STATED_ELSEWHERE in (packed_size, size, offset)
+                or offset > start
                 or not name.isascii()
             ):
                 return None

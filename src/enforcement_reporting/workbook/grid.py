@@ -10,6 +10,7 @@ from enforcement_reporting.workbook.addresses import column_letters
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.formats import NumberFormat
 from enforcement_reporting.workbook.package import UnreadableWorkbook
+from enforcement_reporting.workbook.template_mark import NOTES
 
 MAX_CELLS = 500_000  # of all sheets together, in the rectangles from the first cell to the last
 MAX_MERGED = 50_000
@@ -75,9 +76,13 @@ class OpenedWorkbook:
 
 @dataclass
 class LooseCells:
-    """The cells of one sheet by their places, as a file lists them: in any order, with nothing where nothing stands."""
+    """The cells of one sheet by their places, as a file lists them: in any order, with nothing where nothing stands.
+
+    ``mark`` is that of the template the sheet comes from.
+    """
 
     name: str
+    mark: str = ""
     values: dict[Place, Cell] = field(default_factory=dict)
     spans: dict[Place, Place] = field(default_factory=dict)
     without_value: set[Place] = field(default_factory=set)
@@ -105,8 +110,8 @@ class LooseCells:
             raise too_large(self.name, row, column)
 
     def merge(self, row: int, column: int, last_row: int, last_column: int) -> None:
-        """Merge the cells from one to another."""
-        if (row, column) != (last_row, last_column):
+        """Merge the cells from one to another; from a cell back to one before it nothing is merged."""
+        if row <= last_row and column <= last_column and (row, column) != (last_row, last_column):
             self.spans[row, column] = last_row, last_column
         if len(self.spans) > MAX_MERGED:
             raise UnreadableWorkbook(
@@ -123,9 +128,14 @@ def as_prose(paragraphs: Iterable[str]) -> Grid:
 
 
 def as_grids(sheets: Iterable[LooseCells]) -> list[Grid]:
-    """Return the sheets as grids, each the rectangle of its own cells; refuse what would be too large together."""
+    """Return the sheets as grids, each the rectangle of its own cells; refuse what would be too large together.
+
+    Sheets of a template that explain and hold no table are left out.
+    """
     grids, room = [], MAX_CELLS
     for sheet in sheets:
+        if sheet.mark == NOTES:
+            continue
         places = sheet.values.keys() | sheet.errors.keys() | sheet.without_value
         rows, columns = {row for row, _ in places}, {column for _, column in places}
         top, left = min(rows, default=0), min(columns, default=0)
@@ -144,6 +154,7 @@ def as_grids(sheets: Iterable[LooseCells]) -> list[Grid]:
                 *(sheet.name, cells, top, left, spans, frozenset(_address(place) for place in sheet.without_value)),
                 errors={_address(place): error for place, error in sheet.errors.items()},
                 formats={_address(place): number_format for place, number_format in sheet.formats.items()},
+                mark=sheet.mark,
             )
         )
     return grids

@@ -14,6 +14,7 @@ from enforcement_reporting.workbook.elements import Attributes, walk
 from enforcement_reporting.workbook.formats import NumberFormat
 from enforcement_reporting.workbook.grid import LooseCells, OpenedWorkbook, as_grids, as_text
 from enforcement_reporting.workbook.package import MAX_SHEETS, Parts, UnreadableWorkbook
+from enforcement_reporting.workbook.template_mark import NAME as MARK
 
 _OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
 _PREFIXES = {f"{_OASIS}{name}:1.0": name for name in ("office", "table", "text", "style")}
@@ -22,6 +23,7 @@ _SPREADSHEET = b"opendocument.spreadsheet"
 _NUMBERS = ("float", "percentage", "currency")
 _SHOWN = re.compile(r"-?[0-9]+(?:\.([0-9]{1,15}))?(%?)")
 _ERROR = re.compile(r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:[0-9]{3}")
+_TEXT = re.compile('"([^"]*)"')
 _BREAKS = {"text:s": " ", "text:tab": "\t", "text:line-break": "\n"}
 
 
@@ -66,6 +68,9 @@ class _Document:
                 self._begin_sheet(attributes)
         elif name == "office:annotation":
             self._asides += 1
+        elif name == "table:named-expression" and self._sheet:
+            if attributes.get("table:name") == MARK and (text := _TEXT.search(attributes.get("table:expression", ""))):
+                self._sheet.mark = text[1]
         elif self._sheet is None or self._tables > 1 or self._asides:
             return
         elif name == "table:table-row":

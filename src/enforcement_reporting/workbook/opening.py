@@ -37,7 +37,7 @@ def _lazily(module: str, name: str) -> Opener:
 
 
 FORMATS = {
-    "xlsx": Format((".xlsx", ".xlsm"), open_xlsx, "python-calamine, where it is not written as usual"),
+    "xlsx": Format((".xlsx", ".xlsm"), open_xlsx, "a grammar of our own, or python-calamine"),
     "xls": Format((".xls", ".et"), _lazily("xls", "open_xls"), "xlrd"),
     "xlsb": Format((".xlsb",), _lazily("xlsb", "open_xlsb"), "python-calamine"),
     "ods": Format((".ods",), _lazily("ods", "open_ods"), "expat"),
@@ -71,7 +71,12 @@ def open_workbook(content: bytes) -> OpenedWorkbook:
     memory stays within a small multiple of the bounds whatever the bytes say.
     """
     source = _source(content)
-    return FORMATS[_format_of(source)].open(source)
+    kind = _format_of(source)
+    try:
+        return FORMATS[kind].open(source)
+    except BaseException as error:
+        error.add_note(f"while reading .{kind} with {FORMATS[kind].library}")  # for whoever reads the trace
+        raise
 
 
 def read_grids(content: bytes) -> list[Grid]:

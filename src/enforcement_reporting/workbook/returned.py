@@ -16,6 +16,7 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,7 +57,7 @@ _WORST_FIRST = list(SEVERITY_NAMES)
 
 _COMMENT_BEGINS = "【核对】"
 _MOST_CELLS, _CELLS_SHOWN = 200, 8  # of one finding, coloured and on the list
-_MOST_MERGED = 10_000  # cells in one range
+_MOST_MERGED = 100_000  # cells in all merged ranges together
 _LONGEST = 4_000  # characters in a comment or in a cell of the list
 _REFERENCE = re.compile(r"(?:^|、)(.+?)!([A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?)(?=、|$)", re.DOTALL)
 _VML = (
@@ -99,6 +100,17 @@ class Remark:
         return _REFERENCE.findall(self.cells)
 
 
+@contextmanager
+def _what_is_odd_cannot_be_marked() -> Iterator[None]:
+    """Make one refusal of whatever in a workbook is not as it must be: readers are more lenient than writers can be."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, etree.LxmlError, XlsxWriterException) as error:
+        log = f"cannot be marked: {type(error).__name__}: {error}"
+        raise UnreadableWorkbook("无法在原文件上标注。", log) from error
+
+
+@_what_is_odd_cannot_be_marked()
 def mark(content: bytes, remarks: Sequence[Remark], title: str) -> bytes:
     """Return the workbook with its wrong cells coloured and commented, and all remarks on the sheet 核对清单.
 
@@ -141,6 +153,7 @@ def mark(content: bytes, remarks: Sequence[Remark], title: str) -> bytes:
     return package.packed()
 
 
+@_what_is_odd_cannot_be_marked()
 def only_own_rows(
     content: bytes,
     own_rows: Mapping[str, Collection[int]],
@@ -191,6 +204,7 @@ def only_own_rows(
     return kept.packed()
 
 
+@_what_is_odd_cannot_be_marked()
 def as_xlsx(content: bytes) -> bytes | None:
     """Return a new workbook with all that was read of a file of another kind, at its addresses; None of an .xlsx.
 
@@ -201,21 +215,18 @@ def as_xlsx(content: bytes) -> bytes | None:
         return None
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
     buffer = io.BytesIO()
-    try:
-        with xlsxwriter.Workbook(buffer, options) as book:
-            plain_look = book.add_format({"text_wrap": True, "valign": "vcenter"})
-            looks = lru_cache(None)(lambda shown: book.add_format({"num_format": shown.code, "valign": "vcenter"}))
-            for grid in open_workbook(content).grids:
-                page = book.add_worksheet(grid.name)
-                for ranges in _apart(grid):
-                    page.merge_range(*ranges, "", plain_look)
-                for row, cells in enumerate(grid.rows):
-                    for column, cell in enumerate(cells):
-                        address = grid.address(row, column)
-                        shown = grid.formats.get(address)
-                        _write(page, address, grid.errors.get(address, cell), looks(shown) if shown else plain_look)
-    except XlsxWriterException as error:
-        raise UnreadableWorkbook("无法在原文件上标注。", f"cannot be written as .xlsx: {error}") from None
+    with xlsxwriter.Workbook(buffer, options) as book:
+        plain_look = book.add_format({"text_wrap": True, "valign": "vcenter"})
+        looks = lru_cache(None)(lambda shown: book.add_format({"num_format": shown.code, "valign": "vcenter"}))
+        for grid in open_workbook(content).grids:
+            page = book.add_worksheet(grid.name)
+            for ranges in _apart(grid):
+                page.merge_range(*ranges, "", plain_look)
+            for row, cells in enumerate(grid.rows):
+                for column, cell in enumerate(cells):
+                    address = grid.address(row, column)
+                    shown = grid.formats.get(address)
+                    _write(page, address, grid.errors.get(address, cell), looks(shown) if shown else plain_look)
     return buffer.getvalue()
 
 
@@ -229,13 +240,16 @@ def _write(page: Any, address: str, cell: Cell, look: Any) -> None:
 
 
 def _apart(grid: Grid) -> Iterator[tuple[int, int, int, int]]:
-    """Yield first row and column and last row and column of the merged ranges, without those that lie over another."""
+    """Yield first row and column and last row and column of the merged ranges, none of which lies over another."""
     taken: set[tuple[int, int]] = set()
+    room = _MOST_MERGED
     for (row, column), (last_row, last_column) in grid.spans.items():
-        if (last_row - row + 1) * (last_column - column + 1) > _MOST_MERGED or min(row, column) < 0:
-            continue
+        size = (last_row - row + 1) * (last_column - column + 1)
+        room -= size
+        if room < 0:
+            return
         places = {(r, c) for r in range(row, last_row + 1) for c in range(column, last_column + 1)}
-        if not places & taken and len(places) > 1:
+        if size > 1 and not places & taken:
             taken |= places
             yield grid.top + row, grid.left + column, grid.top + last_row, grid.left + last_column
 

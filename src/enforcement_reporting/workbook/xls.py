@@ -20,8 +20,10 @@ from enforcement_reporting.workbook.compound import CompoundFile
 from enforcement_reporting.workbook.formats import NumberFormat, number_format_of
 from enforcement_reporting.workbook.grid import MAX_CELLS, LooseCells, OpenedWorkbook, as_grids
 from enforcement_reporting.workbook.package import EXPECTED, MAX_SHEETS, UnreadableWorkbook
+from enforcement_reporting.workbook.template_mark import NAME as MARK
 
 _BOF, _EOF, _CONTINUE, _BOUNDSHEET, _SST, _FILEPASS = 0x0809, 0x000A, 0x003C, 0x0085, 0x00FC, 0x002F
+_NAME, _A_TEXT = 0x0018, 0x17
 _CELLS = frozenset((0x0203, 0x00FD, 0x0204, 0x00D6, 0x027E, 0x00BD, 0x0006, 0x0206, 0x0406, 0x0205))
 # Of the workbook: fonts, formats, styles, dates, code page, country. Of a sheet: what belongs to formulas, texts that
 # are results, merged cells.
@@ -47,12 +49,12 @@ def open_xls(content: bytes) -> OpenedWorkbook:
     if int.from_bytes(content[:2], "little") != _BOF:
         file = CompoundFile(content)
         stream, has_macros = _workbook(file), "_vba_project_cur" in file.entries
-    checked = _checked(stream)
+    checked, marks = _checked(stream)
     try:
         with xlrd.open_workbook(
             file_contents=checked, formatting_info=True, on_demand=True, ragged_rows=True, logfile=io.StringIO()
         ) as book:
-            return _read(book, has_macros)
+            return _read(book, has_macros, marks)
     except _FAULTS as error:
         raise _damaged(f"{type(error).__name__}: {error}") from None
 
@@ -73,8 +75,12 @@ def _workbook(file: CompoundFile) -> bytes:
     )
 
 
-def _checked(stream: bytes) -> bytes:
-    """Return the stream with all records passed over that are not read, having counted those that are."""
+def _checked(stream: bytes) -> tuple[bytes, dict[int, str]]:
+    """Return the stream with all records passed over that are not read, having counted those that are.
+
+    With it come the marks of templates by the place of their sheets among all.
+    """
+    marks: dict[int, str] = {}
     checked = bytearray(stream)
     begins: set[int] = set()
     sheets: list[int] = []
@@ -99,6 +105,8 @@ def _checked(stream: bytes) -> bytes:
                 )
         elif kind == _BOUNDSHEET:
             sheets.append(int.from_bytes(stream[place + 4 : place + 8], "little"))
+        elif kind == _NAME and (mark := _mark(stream[place + 4 : end])):
+            marks[mark[0]] = mark[1]
         elif kind == _SST:
             texts = [memoryview(stream)[place + 4 : end]]
         elif kind == _FILEPASS and stream[place + 4 : end].strip(b"\0"):
@@ -118,7 +126,26 @@ def _checked(stream: bytes) -> bytes:
         )
     if not begins.issuperset(sheets):  # inside a record there may be others that were not counted
         raise _damaged("a sheet begins where no record does")
-    return bytes(checked)
+    return bytes(checked), marks
+
+
+def _mark(name: bytes) -> tuple[int, str] | None:
+    """Return the place of a sheet and the mark that it carries, or None where a name is another."""
+    try:
+        length, of_sheet = name[3], int.from_bytes(name[8:10], "little")
+        text, at = _characters(name, 14, length)
+        if text != MARK or not of_sheet or name[at] != _A_TEXT:
+            return None
+        return of_sheet - 1, _characters(name, at + 2, name[at + 1])[0]
+    except IndexError:
+        return None
+
+
+def _characters(data: bytes, at: int, count: int) -> tuple[str, int]:
+    """Return so many characters behind a byte that says how wide they are, and where they end."""
+    end = at + 1 + count * (1 + (data[at] & 1))
+    encoding = "utf-16-le" if data[at] & 1 else "latin-1"
+    return data[at + 1 : end].decode(encoding, "replace"), end
 
 
 def _records(stream: bytes) -> Iterator[tuple[int, int, int]]:
@@ -178,15 +205,18 @@ def _check_texts(parts: list[memoryview]) -> None:
         raise _damaged(f"table of texts: {error}") from None
 
 
-def _read(book: Any, has_macros: bool) -> OpenedWorkbook:
+def _read(book: Any, has_macros: bool, marks: dict[int, str]) -> OpenedWorkbook:
     opened = OpenedWorkbook([], [], has_macros)
     formats = [number_format_of(book.format_map[style.format_key].format_str) for style in book.xf_list]
     sheets = []
+    # Charts and modules are among all sheets, and not among those that are read.
+    places = [place for place, number in enumerate(book._all_sheets_map) if number >= 0]
     for number, name in enumerate(book.sheet_names()):
         if book._sheet_visibility[number]:
             opened.hidden.append(name)
         else:
             sheets.append(_cells(book, book.sheet_by_index(number), formats))
+            sheets[-1].mark = marks.get(places[number], "")
             book.unload_sheet(number)
             opened.grids = as_grids(sheets)
     return opened

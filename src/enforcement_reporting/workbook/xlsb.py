@@ -33,6 +33,7 @@ from enforcement_reporting.workbook.package import (
     Parts,
     UnreadableWorkbook,
 )
+from enforcement_reporting.workbook.template_mark import NAME as MARK
 
 _ROW, _FIRST_CELL, _LAST_CELL = 0, 1, 11
 _SHORT, _REAL, _WHOLE = 2, 5, 2
@@ -40,7 +41,8 @@ _ERROR, _SHARED, _FORMULA_ERROR = 3, 7, 11
 _TEXTS = (6, 8)
 _LEAST = {2: 12, 3: 9, 4: 9, 5: 16, 6: 12, 7: 12, 8: 12, 9: 16, 10: 9, 11: 9}  # bytes of each kind of cell
 _DIMENSIONS, _BEGIN_CELLS, _END_CELLS, _MERGED = 0x94, 0x91, 0x92, 0xB0
-_PROPERTIES, _SHEET, _END_SHEETS, _END_BOOK = 0x99, 0x9C, 0x90, 0x84
+_PROPERTIES, _SHEET, _END_SHEETS, _NAME, _END_BOOK = 0x99, 0x9C, 0x90, 0x27, 0x84
+_A_TEXT = b"\x17"  # in an expression
 _TEXT, _BEGIN_TEXTS = 0x13, 0x9F
 _BEGIN_FORMATS, _FORMAT, _BEGIN_STYLES, _END_STYLES, _STYLE = 0x267, 0x2C, 0x269, 0x26A, 0x2F
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
@@ -55,7 +57,9 @@ def open_xlsb(parts: Parts) -> OpenedWorkbook:
     relations = parts.relations("xl/_rels/workbook.bin.rels", "xl")
     opened = OpenedWorkbook([], [], parts.has_macros)
     properties: list[_Record] = []
-    paths: list[tuple[str, str]] = []
+    paths: list[tuple[str, str, int]] = []  # with their place among all sheets
+    marks: dict[int, str] = {}
+    listed = 0
     for kind, data in _records(parts.data("xl/workbook.bin", MAX_STRUCTURE_BYTES)):
         if kind == _PROPERTIES:
             properties = [(kind, data)]
@@ -64,10 +68,17 @@ def open_xlsb(parts: Parts) -> OpenedWorkbook:
             relation, at = _wide(data, 8)
             name, _ = _wide(data, at)
             kind_of_sheet, path = relations.get(relation, ("", ""))
+            listed += 1
             if kind_of_sheet == "worksheet" and state:
                 opened.hidden.append(name)
             elif kind_of_sheet == "worksheet":
-                paths.append((name, path))
+                paths.append((name, path, listed - 1))
+        elif kind == _NAME:
+            (of_sheet,) = _numbers("<L", data, 5)
+            name, at = _wide(data, 9)
+            if name == MARK and data[at + 4 : at + 5] == _A_TEXT:
+                (length,) = _numbers("<H", data, at + 5)
+                marks[of_sheet] = data[at + 7 : at + 7 + 2 * length].decode("utf-16-le", "replace")
     if len(paths) > MAX_SHEETS:
         raise UnreadableWorkbook(
             f"工作簿有 {len(paths)} 张工作表，超过 {MAX_SHEETS} 张的上限。请只保留填报的工作表。",
@@ -80,8 +91,8 @@ def open_xlsb(parts: Parts) -> OpenedWorkbook:
     lengths = [2 * _numbers("<L", data, 1)[0] for _, data in texts]
     sheets: list[_Sheet] = []
     room = [MAX_CELLS, MAX_TEXT_BYTES]
-    for name, path in paths:
-        sheets.append(_Sheet(LooseCells(name), styles.shown, lengths, room))
+    for name, path, place in paths:
+        sheets.append(_Sheet(LooseCells(name, marks.get(place, "")), styles.shown, lengths, room))
         sheets[-1].scan(_records(parts.data(path)))
     if sheets:
         opened.grids = _grids(_packed(properties, texts, styles, sheets), sheets)
