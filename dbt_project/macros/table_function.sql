@@ -18,6 +18,9 @@
         returns table ({{ columns | join(', ') }})
         language sql stable security definer
         set search_path = pg_catalog, pg_temp
+        set work_mem = '64MB'
+        set random_page_cost = 1.1
+        set jit = off
         as $function$
         {#- The text is not bound to what it names: without the database it goes with a copy of it. #}
         {{ sql | replace('"' ~ target.database ~ '".', '') }}

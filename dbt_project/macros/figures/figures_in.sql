@@ -3,26 +3,8 @@
     units' values to rankings, each named with the prefix.
 #}
 {% macro figures_in(pairs, world, prefix='') %}
--- Whoever sent something, whether it owes the form or not.
-{{ prefix }}scope as (
-    select distinct
-        pairs.form_id,
-        pairs.period_id,
-        submissions.unit_id
-    from {{ pairs }} as pairs
-    inner join {{ ref('stg_catalog__periods') }} as periods
-        on
-            pairs.form_id = periods.form_id
-            and pairs.period_id = periods.period_id
-    inner join {{ ref('fct_submissions') }} as submissions
-        on
-            periods.form_id = submissions.form_id
-            and periods.reported_as = submissions.period_id
-    where submissions.row_role = 'unit'
-),
-
 {{ prefix }}reports as (
-    {{ reports(prefix ~ 'scope', world) | indent(4) }}
+    {{ reports(pairs, world, of_units=false) | indent(4) }}
 ),
 
 {{ prefix }}unit_values as (
@@ -51,8 +33,8 @@
 {% endmacro %}
 
 {#
-    The (form_id, period_id) needed to know all figures of those in `pairs`: with the periods they are compared with,
-    and those of other forms that metrics take terms from.
+    The (form_id, period_id) needed to know all figures of those in `pairs`, comparisons among them: with the periods they
+    are compared with, and those of other forms that metrics take terms from.
 #}
 {% macro pairs_needed(pairs) %}
 with
@@ -77,21 +59,26 @@ compared_with as (
     where bases.base_period_id is not null
 )
 
+{{ pairs_with_terms('compared_with') }}
+{% endmacro %}
+
+{#  The (form_id, period_id) in `pairs` with those of other forms that their metrics take terms from. #}
+{% macro pairs_with_terms(pairs) %}
 select
     form_id,
     period_id
-from compared_with
+from {{ pairs }}
 
 union
 
 select
     matched.term_form_id as form_id,
     matched.term_period_id as period_id
-from compared_with
+from {{ pairs }} as pairs
 inner join {{ ref('int_periods_matched_across_forms') }} as matched
     on
-        compared_with.form_id = matched.form_id
-        and compared_with.period_id = matched.period_id
+        pairs.form_id = matched.form_id
+        and pairs.period_id = matched.period_id
 {% endmacro %}
 
 {#

@@ -28,16 +28,39 @@ applicability as materialized (
     where indicators.measure_kind in ('flow', 'stock')
 ),
 
+units_counted as (
+    select
+        units_expected.form_id,
+        units_expected.period_id,
+        units_expected.unit_id,
+        units_expected.unit_kind,
+        cohorts.cohort_id
+    from units_expected
+    inner join {{ ref('int_units_in_cohorts') }} as cohorts on units_expected.unit_id = cohorts.unit_id
+),
+
+expected_by_cohort as (
+    select
+        cohort_id,
+        form_id,
+        period_id,
+        unit_kind,
+        count(*) as units
+    from units_counted
+    group by cohort_id, form_id, period_id, unit_kind
+),
+
 expected_by_kind as (
     select
         unit_closure.group_id,
-        units_expected.form_id,
-        units_expected.period_id,
-        units_expected.unit_kind,
-        count(*) as units
-    from units_expected
-    inner join unit_closure on units_expected.unit_id = unit_closure.unit_id
-    group by unit_closure.group_id, units_expected.form_id, units_expected.period_id, units_expected.unit_kind
+        expected_by_cohort.form_id,
+        expected_by_cohort.period_id,
+        expected_by_cohort.unit_kind,
+        sum(expected_by_cohort.units) as units
+    from expected_by_cohort
+    inner join unit_closure on expected_by_cohort.cohort_id = unit_closure.unit_id
+    group by
+        unit_closure.group_id, expected_by_cohort.form_id, expected_by_cohort.period_id, expected_by_cohort.unit_kind
 ),
 
 expected as (
@@ -64,9 +87,10 @@ expected as (
 ),
 
 -- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.
-reported as (
+reported_by_cohort as (
     select
-        unit_closure.group_id,
+        units_counted.cohort_id,
+        units_counted.unit_kind,
         unit_values.form_id,
         unit_values.period_id,
         unit_values.indicator_id,
@@ -77,32 +101,49 @@ reported as (
         count(unit_values.stated_value) as reported_units,
         count(unit_values.cumulative_value) as cumulative_units,
         count(unit_values.single_value) as single_units,
-        count(*) filter (where applicability.is_applicable) as applicable_units,
-        count(unit_values.stated_value) filter (where not applicability.is_applicable) as other_units,
-        min(unit_values.reported_periods) filter (where applicability.is_applicable) as reported_periods,
+        count(*) as units,
+        min(unit_values.reported_periods) as reported_periods,
         max(unit_values.expected_periods) as expected_periods
     from {{ periods }} as asked
     inner join {{ unit_values }} as unit_values
         on
             asked.form_id = unit_values.form_id
             and asked.period_id = unit_values.period_id
-    inner join {{ ref('stg_catalog__form_units') }} as form_units
+    inner join units_counted
         on
-            unit_values.form_id = form_units.form_id
-            and unit_values.unit_id = form_units.unit_id
-    inner join {{ ref('stg_catalog__units') }} as units on unit_values.unit_id = units.unit_id
-    inner join {{ ref('stg_catalog__periods') }} as periods
-        on
-            asked.form_id = periods.form_id
-            and asked.period_id = periods.period_id
-            and coalesce(units.valid_from <= periods.ends_on, true)
-            and coalesce(units.valid_to >= periods.starts_on, true)
-    inner join unit_closure on unit_values.unit_id = unit_closure.unit_id
+            unit_values.form_id = units_counted.form_id
+            and unit_values.period_id = units_counted.period_id
+            and unit_values.unit_id = units_counted.unit_id
+    group by
+        units_counted.cohort_id, units_counted.unit_kind, unit_values.form_id, unit_values.period_id,
+        unit_values.indicator_id
+),
+
+reported as (
+    select
+        unit_closure.group_id,
+        reported_by_cohort.form_id,
+        reported_by_cohort.period_id,
+        reported_by_cohort.indicator_id,
+        sum(reported_by_cohort.value) as value,
+        sum(reported_by_cohort.cumulative_value) as cumulative_value,
+        sum(reported_by_cohort.single_value) as single_value,
+        sum(reported_by_cohort.first_value) as first_value,
+        sum(reported_by_cohort.reported_units) as reported_units,
+        sum(reported_by_cohort.cumulative_units) as cumulative_units,
+        sum(reported_by_cohort.single_units) as single_units,
+        sum(reported_by_cohort.units) filter (where applicability.is_applicable) as applicable_units,
+        sum(reported_by_cohort.reported_units) filter (where not applicability.is_applicable) as other_units,
+        min(reported_by_cohort.reported_periods) filter (where applicability.is_applicable) as reported_periods,
+        max(reported_by_cohort.expected_periods) as expected_periods
+    from reported_by_cohort
+    inner join unit_closure on reported_by_cohort.cohort_id = unit_closure.unit_id
     inner join applicability
         on
-            unit_values.indicator_id = applicability.indicator_id
-            and units.unit_kind = applicability.unit_kind
-    group by unit_closure.group_id, unit_values.form_id, unit_values.period_id, unit_values.indicator_id
+            reported_by_cohort.indicator_id = applicability.indicator_id
+            and reported_by_cohort.unit_kind = applicability.unit_kind
+    group by
+        unit_closure.group_id, reported_by_cohort.form_id, reported_by_cohort.period_id, reported_by_cohort.indicator_id
 ),
 
 together as (
@@ -132,7 +173,7 @@ together as (
         form_id,
         period_id,
         indicator_id,
-        other_units as expected_units,
+        coalesce(other_units, 0) as expected_units,
         0 as owing_units,
         value,
         cumulative_value,
@@ -141,7 +182,7 @@ together as (
         reported_units,
         cumulative_units,
         single_units,
-        applicable_units,
+        coalesce(applicable_units, 0) as applicable_units,
         reported_periods,
         expected_periods
     from reported

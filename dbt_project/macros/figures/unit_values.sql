@@ -7,15 +7,15 @@
     quarter of months) takes its figures from the last period in it and states nothing itself.
 
     Large relations are joined by the index of one of them, or put together by grouping: how many rows a report has is
-    nothing a planner can know beforehand.
+    nothing a planner can know beforehand. With `everything` true, all there are: then nothing is looked up.
 
     An indicator that replaced others goes on where they end: in periods before its own its figure is their sum, on every
     basis, and so is what is subtracted or added of such a period. What a form did not count then has no figure there.
 #}
-{% macro unit_values(reports, world) %}
+{% macro unit_values(reports, world, everything=false) %}
 {%- set earlier_value -%}
-{{ figure_before('earlier.stated_value', 'observations.indicator_id', 'indicators.effective_from',
-    'reports.earlier_form_as_of', 'reports.unit_id', 'reports.earlier_submission_id') | indent(20) }}
+{{ figure_before('earlier.stated_value', 'reported.indicator_id', 'indicators.effective_from',
+    'reported.earlier_form_as_of', 'reported.unit_id', 'reported.earlier_submission_id') | indent(20) }}
 {%- endset %}
 with
 
@@ -31,80 +31,114 @@ predecessors as not materialized (
     select * from {{ ref('stg_catalog__indicator_predecessors') }}
 ),
 
--- Cumulative flows, stocks, and what is neither: all that one report and the one before it say.
-from_one_report as (
+-- How much a report holds no planner knows: what is looked up report by report is put down before it is joined to more.
+reported as {{ 'not ' if everything }}materialized (
     select
-        reports.unit_id,
-        reports.form_id,
-        reports.period_id,
-        reports.year,
+        reports.*,
         observations.indicator_id,
-        reports.is_summary,
-        coalesce(indicators.measure_kind, 'rate') as measure_kind,
-        'cumulative' as figures,
         observations.cell_state,
         observations.stated_value,
         observations.stated_text,
         observations.decimals,
         observations.sheet,
-        observations.cell,
-        reports.submission_id,
-        reports.reported_periods,
-        reports.expected_periods,
-        case when indicators.measure_kind = 'flow' then observations.stated_value end as cumulative_value,
-        null::text as cumulative_gap,
-        case
-            when indicators.measure_kind != 'flow' then null
-            when reports.opens_window then observations.stated_value
-            -- The same thing stated the other way, 本月 beside 累计: what is stated need not be derived.
-            when indicators.counterpart_id is not null and not reports.is_summary
-                then coalesce(
-                    (
-                        select counterparts.stated_value
-                        from observations as counterparts
-                        where
-                            reports.unit_id = counterparts.unit_id
-                            and reports.submission_id = counterparts.submission_id
-                            and indicators.counterpart_id = counterparts.indicator_id
-                    ),
-                    observations.stated_value - {{ earlier_value }}
-                )
-            else observations.stated_value - {{ earlier_value }}
-        end as single_value,
-        case
-            when reports.earlier_form_as_of < indicators.comparable_from then '指标口径变更'
-            else reports.previous_period_name
-                || case when reports.earlier_submission_id is null then '未报' else '空白' end
-        end as single_gap,
-        case
-            when reports.first_submission_id = reports.submission_id then observations.stated_value
-            else (
-                select first_observations.stated_value
-                from observations as first_observations
-                where
-                    reports.unit_id = first_observations.unit_id
-                    and reports.first_submission_id = first_observations.submission_id
-                    and observations.indicator_id = first_observations.indicator_id
-            )
-        end as first_value,
-        case
-            when indicators.measure_kind = 'flow' then greatest(reports.known_from, reports.earlier_known_from)
-            else reports.known_from
-        end as known_from
+        observations.cell
     from {{ reports }} as reports
     inner join observations
         on
             reports.unit_id = observations.unit_id
             and reports.submission_id = observations.submission_id
-    left join indicators on observations.indicator_id = indicators.indicator_id
-    left join observations as earlier
+),
+
+earlier as {{ 'not ' if everything }}materialized (
+    select
+        observations.unit_id,
+        observations.submission_id,
+        observations.indicator_id,
+        observations.stated_value
+    from observations
+    {%- if not everything %}
+    inner join (
+        select distinct
+            unit_id,
+            earlier_submission_id
+        from {{ reports }}
+    ) as reports
         on
-            reports.unit_id = earlier.unit_id
-            and reports.earlier_submission_id = earlier.submission_id
-            and observations.indicator_id = earlier.indicator_id
+            observations.unit_id = reports.unit_id
+            and observations.submission_id = reports.earlier_submission_id
+    {%- endif %}
+),
+
+-- Cumulative flows, stocks, and what is neither: all that one report and the one before it say.
+from_one_report as (
+    select
+        reported.unit_id,
+        reported.form_id,
+        reported.period_id,
+        reported.year,
+        reported.indicator_id,
+        reported.is_summary,
+        coalesce(indicators.measure_kind, 'rate') as measure_kind,
+        'cumulative' as figures,
+        reported.cell_state,
+        reported.stated_value,
+        reported.stated_text,
+        reported.decimals,
+        reported.sheet,
+        reported.cell,
+        reported.submission_id,
+        reported.reported_periods,
+        reported.expected_periods,
+        case when indicators.measure_kind = 'flow' then reported.stated_value end as cumulative_value,
+        null::text as cumulative_gap,
+        case
+            when indicators.measure_kind != 'flow' then null
+            when reported.opens_window then reported.stated_value
+            -- The same thing stated the other way, 本月 beside 累计: what is stated need not be derived.
+            when indicators.counterpart_id is not null and not reported.is_summary
+                then coalesce(
+                    (
+                        select counterparts.stated_value
+                        from observations as counterparts
+                        where
+                            reported.unit_id = counterparts.unit_id
+                            and reported.submission_id = counterparts.submission_id
+                            and indicators.counterpart_id = counterparts.indicator_id
+                    ),
+                    reported.stated_value - {{ earlier_value }}
+                )
+            else reported.stated_value - {{ earlier_value }}
+        end as single_value,
+        case
+            when reported.earlier_form_as_of < indicators.comparable_from then '指标口径变更'
+            else reported.previous_period_name
+                || case when reported.earlier_submission_id is null then '未报' else '空白' end
+        end as single_gap,
+        case
+            when reported.first_submission_id = reported.submission_id then reported.stated_value
+            else (
+                select first_observations.stated_value
+                from observations as first_observations
+                where
+                    reported.unit_id = first_observations.unit_id
+                    and reported.first_submission_id = first_observations.submission_id
+                    and reported.indicator_id = first_observations.indicator_id
+            )
+        end as first_value,
+        case
+            when indicators.measure_kind = 'flow' then greatest(reported.known_from, reported.earlier_known_from)
+            else reported.known_from
+        end as known_from
+    from reported
+    left join indicators on reported.indicator_id = indicators.indicator_id
+    left join earlier
+        on
+            reported.unit_id = earlier.unit_id
+            and reported.earlier_submission_id = earlier.submission_id
+            and reported.indicator_id = earlier.indicator_id
     where
         not coalesce(indicators.measure_kind = 'flow' and indicators.figures = 'single', false)
-        and not (reports.is_summary and coalesce(indicators.measure_kind, 'rate') not in ('flow', 'stock'))
+        and not (reported.is_summary and coalesce(indicators.measure_kind, 'rate') not in ('flow', 'stock'))
 ),
 
 -- Flows stated for the period alone: added up over the reports of the window.
@@ -291,7 +325,7 @@ owned as (
     from together
 ),
 
-reported as (
+own_figures as (
     select
         unit_id,
         form_id,
@@ -333,16 +367,16 @@ reported as (
 
 replaced as (
     select
-        reported.*,
+        own_figures.*,
         predecessors.indicator_id as successor_id,
         predecessors.predecessors,
-        reported.cell_state = 'not_applicable' as is_nothing
+        own_figures.cell_state = 'not_applicable' as is_nothing
     from predecessors
-    inner join reported on predecessors.predecessor_id = reported.indicator_id
+    inner join own_figures on predecessors.predecessor_id = own_figures.indicator_id
     inner join {{ ref('stg_catalog__periods') }} as periods
         on
-            reported.form_id = periods.form_id
-            and reported.period_id = periods.period_id
+            own_figures.form_id = periods.form_id
+            and own_figures.period_id = periods.period_id
             and periods.form_as_of <= predecessors.effective_to
             and coalesce(periods.form_as_of >= predecessors.effective_from, true)
 ),
@@ -376,7 +410,7 @@ replaced_added as (
 ),
 
 final as (
-    select * from reported
+    select * from own_figures
 
     union all
 

@@ -2,7 +2,7 @@
 
 with
 
-{{ figures_as_of() }},
+{{ figures_as_of('compared') }},
 
 final as (
     select comparisons.*

@@ -2,7 +2,7 @@
 
 with
 
-{{ figures_as_of() }},
+{{ figures_as_of('alone') }},
 
 final as (
     select group_values.*

@@ -2,7 +2,7 @@
 
 with
 
-{{ figures_as_of() }},
+{{ figures_as_of('with_terms') }},
 
 final as (
     select metric_values.*

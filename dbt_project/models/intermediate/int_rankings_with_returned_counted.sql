@@ -14,10 +14,6 @@ scoreboards as (
     select * from {{ ref('stg_catalog__scoreboards') }}
 ),
 
-periods_matched as not materialized (
-    select * from {{ ref('int_periods_matched_across_forms') }}
-),
-
 forms_mapped_to_dependents as not materialized (
     select * from {{ ref('int_forms_mapped_to_dependents') }}
 ),
@@ -80,21 +76,7 @@ boards_with_items as (
 ),
 
 pairs as (
-    select
-        form_id,
-        period_id
-    from boards_with_items
-
-    union
-
-    select
-        periods_matched.term_form_id as form_id,
-        periods_matched.term_period_id as period_id
-    from boards_with_items
-    inner join periods_matched
-        on
-            boards_with_items.form_id = periods_matched.form_id
-            and boards_with_items.period_id = periods_matched.period_id
+    {{ pairs_with_terms('boards_with_items') | indent(4) }}
 ),
 
 {{ figures_in('pairs', world(count_returned=true)) }},

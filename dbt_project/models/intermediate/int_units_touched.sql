@@ -34,31 +34,58 @@ reported as (
 
 -- What is sent for one period moves the later ones of its accumulation window, and the coarser periods that take their
 -- figures from any of these. A full refresh has all of them anyway.
-reported_or_later as (
-    select * from reported
-    {% if is_incremental() %}
-    union
-
+{%- if is_incremental() %}
+later_periods as materialized (
     select
-        later.form_id,
-        later.period_id,
-        reported.unit_id
-    from reported
+        sent.form_id,
+        sent.period_id,
+        later.period_id as later_period_id
+    from (
+        select distinct
+            form_id,
+            period_id
+        from reported
+    ) as sent
     inner join periods
         on
-            reported.form_id = periods.form_id
-            and reported.period_id = periods.period_id
+            sent.form_id = periods.form_id
+            and sent.period_id = periods.period_id
     inner join periods as later
         on
             periods.form_id = later.form_id
             and periods.accumulates_from = later.accumulates_from
             and periods.ends_on <= later.ends_on
             and later.reported_as = later.period_id
+),
+
+-- Found by form and period: put down before it is joined to more, whatever a planner expects.
+submissions_later as materialized (
+    select
+        later_periods.*,
+        submissions.unit_id
+    from later_periods
     inner join submissions
         on
-            later.form_id = submissions.form_id
-            and later.period_id = submissions.period_id
-            and reported.unit_id = submissions.unit_id
+            later_periods.form_id = submissions.form_id
+            and later_periods.later_period_id = submissions.period_id
+),
+{%- endif %}
+
+reported_or_later as (
+    select * from reported
+    {% if is_incremental() %}
+    union
+
+    select
+        submissions_later.form_id,
+        submissions_later.later_period_id as period_id,
+        submissions_later.unit_id
+    from submissions_later
+    inner join reported
+        on
+            submissions_later.form_id = reported.form_id
+            and submissions_later.period_id = reported.period_id
+            and submissions_later.unit_id = reported.unit_id
     {% endif %}
 ),
 

@@ -1,9 +1,6 @@
 -- depends_on: {{ ref('int_periods_touched') }}
 {{ config(
-    indexes = [
-        {'columns': ['unit_id', 'period_id', 'form_id', 'indicator_id', 'year'], 'unique': true},
-        {'columns': ['form_id', 'period_id']}
-    ],
+    indexes = [{'columns': ['form_id', 'period_id', 'unit_id', 'indicator_id', 'year'], 'unique': true}],
     meta = {'partition_by_year': true}
 ) }}
 
