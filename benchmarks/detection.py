@@ -2,8 +2,8 @@
 
 One monthly form of a synthetic authority has columns of its own for every kind, another is its partner. Submissions are
 generated, faults are planted into some by seed, the workbooks are taken in and checked as ever, and what is found is
-held against what was planted. Then clean submissions are checked, of these forms and of the forms of this repository: every error in them
-is a false one. Unless every fault is found and no clean submission has an error, the command fails.
+held against what was planted. Then clean submissions are checked, of these forms and of the forms of this repository:
+every error in them is a false one. Unless every fault is found and no clean submission has an error, the command fails.
 
     python benchmarks/detection.py [--units 40] [--faults 60] [--clean 10000] [--publish]
 """
