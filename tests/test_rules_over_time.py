@@ -101,6 +101,10 @@ CASES = {
         months("2024-09", visits=[900, 920, 940, 960, 20, 41, 200]), {"2025-03": {"jump_visits"}}
     ),
     "an even turn of the year": Case(months("2024-09", visits=[900, 920, 940, 960, 20, 41, 60])),
+    "a year that opens evenly": Case(months("2024-06", visits=[500, 520, 540, 560, 580, 600, 620, 21])),
+    "a year that opens at once": Case(
+        months("2024-06", visits=[500, 520, 540, 560, 580, 600, 620, 200]), {"2025-01": {"jump_visits"}}
+    ),
     "all as in the month before": Case(
         months("2025-01", visits=[30, 30], cases=[4, 4], found=[5, 5]), {"2025-02": {"copied"}}
     ),
