@@ -43,6 +43,7 @@ benchmark: $(INSTALLED) ## measure against the hand-written limit and what else 
 	@$(BIN)/python benchmarks/run.py --publish
 	@$(BIN)/python benchmarks/growth.py --publish
 	@$(BIN)/python benchmarks/obligations.py --publish
+	@$(BIN)/python benchmarks/detection.py --publish
 
 check: $(INSTALLED) ## check style, SQL, module boundaries and types
 	$(BIN)/ruff check

@@ -101,7 +101,7 @@ MAILS = [
 # The four published workbooks, and the replay of a campaign in twelve: seven issues of 27 units and a total row, four
 # corrections. Its last issue is among the published tables too: a second submission of each row, figures once. Beside
 # the seven issues stand the four months that end with one. Beside what the suites find, one report is late.
-# In the published tables and in each of the seven issues, major hazards of the fire brigade are not fixed.
+# In the published tables and in each of the seven issues, major hazards of the fire brigade stay unfixed.
 LANDED = (4 + 12, 92 + 200, 1123 + 200 * 28, 190 + 39 + (7 + 4) * 756 + 110, 12 + 12 + 1)
 
 

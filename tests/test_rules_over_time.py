@@ -96,11 +96,15 @@ CASES = {
     "a cumulative figure that grows at once": Case(
         months("2025-01", visits=piled_up(20, 22, 19, 21, 20, 80)), {"2025-06": {"jump_visits"}}
     ),
-    "one with a month missing": Case(months("2025-01", visits=[20, 42, None, 82, 102, 185])),
+    "one with a month missing": Case(months("2025-01", visits=[20, 40, 60, None, 100, 120, 220])),
     "over the turn of the year": Case(
         months("2024-09", visits=[900, 920, 940, 960, 20, 41, 200]), {"2025-03": {"jump_visits"}}
     ),
     "an even turn of the year": Case(months("2024-09", visits=[900, 920, 940, 960, 20, 41, 60])),
+    "a year that opens evenly": Case(months("2024-06", visits=[500, 520, 540, 560, 580, 600, 620, 21])),
+    "a year that opens at once": Case(
+        months("2024-06", visits=[500, 520, 540, 560, 580, 600, 620, 200]), {"2025-01": {"jump_visits"}}
+    ),
     "all as in the month before": Case(
         months("2025-01", visits=[30, 30], cases=[4, 4], found=[5, 5]), {"2025-02": {"copied"}}
     ),

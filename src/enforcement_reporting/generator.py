@@ -33,8 +33,10 @@ from enforcement_reporting.quality.declared import (
     Accumulates,
     AmountCount,
     ChangeTriple,
+    Copied,
     Doubt,
     Equal,
+    NeverFixed,
     NotApplicable,
     NotFalling,
     OverallRate,
@@ -291,6 +293,22 @@ class _Plan:
                 self.constraints.append(_Constraint(rule_id, kind, *sides))
                 if kind == "grows_by" or (kind == "equal" and len(sides[0]) > 1):
                     derived |= set(sides[1])
+        # What a rule takes for a copy of the period before where none of it rises.
+        self.copies = [
+            (places, rule.at_least)
+            for form in forms
+            for rule in rules.get(form.form_id, ())
+            if isinstance(rule, Copied)
+            and (
+                places := [
+                    place
+                    for place, column in enumerate(self.columns)
+                    if column.form is form
+                    and column.accumulates
+                    and (rule.indicators == "all" or column.indicator.indicator_id in rule.indicators)
+                ]
+            )
+        ]
         self.steps = [column.step for column in self.columns]
         self.weights = self._weights(derived)
 
@@ -330,6 +348,7 @@ class _Plan:
         """Return figures that break no constraint and, where they accumulate, are not below those ``before``."""
         held: set[int] = set()
         broken: _Constraint | None = None
+        values: list[int] = []
         for _ in range(_ATTEMPTS):
             values = [
                 before[place] if place in held else self._drawn(place, before[place], size, random)
@@ -337,10 +356,22 @@ class _Plan:
             ]
             broken = self._repair(values, before, random)
             if broken is None:
+                if self._stands_still(values, before):
+                    continue
                 return values
             # It went round in circles: what the rule is about stays as it was.
             held |= {*broken.left, *broken.right}
-        raise GenerationError(f"rule {broken.rule if broken else ''}: no figures that all rules allow were found")
+        if broken is None:  # nothing can rise: all that is left is to say so
+            return values
+        raise GenerationError(f"rule {broken.rule}: no figures that all rules allow were found")
+
+    def _stands_still(self, values: Sequence[int], before: Sequence[int]) -> bool:
+        """Return whether nothing has risen of what a rule takes for a copy then."""
+        return any(
+            sum(before[place] > 0 for place in places) >= at_least
+            and all(values[place] == before[place] for place in places)
+            for places, at_least in self.copies
+        )
 
     def _repair(self, values: list[int], before: Sequence[int], random: Random) -> _Constraint | None:
         """Raise what is too low; return None where nothing is any more, or else the constraint broken last."""
@@ -382,6 +413,8 @@ def _relations(rule: Rule, form: Form) -> Iterator[_Relation]:
             yield name, "needs", places(*rule.amount), places(*rule.count)
             if rule.and_back:
                 yield name, "needs", places(*rule.count), places(*rule.amount)
+        case NeverFixed():
+            yield name, "needs", places(*rule.found), places(*rule.fixed)
         case Rate() if rule.scale == 100:
             # Nothing forbids a share above 100 %, but it would look like a mistake.
             yield name, "share", places(*rule.numerator), places(*rule.denominator)
