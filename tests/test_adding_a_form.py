@@ -20,22 +20,31 @@ from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.settings import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "adding_a_form.md").read_text(encoding="utf-8")
-FILES = re.findall(r"```(yaml|csv) file=(\S+)\n(.*?)```", PAGE, re.DOTALL)
-COMMANDS = re.findall(r"```console\n\$ enforcement-reporting (.*?)\n(.*?)```", PAGE, re.DOTALL)
+# What the page has to be written or run, in its order: (language, name, content) or ("console", command, output).
+BLOCKS = [
+    (found["language"] or "console", found["name"] or found["command"], found["content"])
+    for found in re.finditer(
+        r"```(?:(?P<language>yaml|csv|txt) file=(?P<name>\S+)|console\n\$ enforcement-reporting (?P<command>.*?))\n"
+        r"(?P<content>.*?)```",
+        PAGE,
+        re.DOTALL,
+    )
+]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything the page says to write."""
-    root = tmp_path_factory.mktemp("adding")
-    for language, name, content in FILES:
-        path = root / ("qingshan" if language == "yaml" else ".") / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if language == "yaml":
-            path.write_text(content, encoding="utf-8")
-        else:
-            _write_workbook(path, list(csv.reader(io.StringIO(content))))
-    return root
+    return tmp_path_factory.mktemp("adding")
+
+
+def _write(root: Path, language: str, name: str, content: str) -> None:
+    """Write a file of the page."""
+    path = root / ("qingshan" if language == "yaml" else ".") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if language == "csv":
+        _write_workbook(path, list(csv.reader(io.StringIO(content))))
+    else:
+        path.write_text(content, encoding="utf-8")
 
 
 def _write_workbook(path: Path, rows: list[list[str]]) -> None:
@@ -59,8 +68,11 @@ def environment(folder: Path, server: LocalServer, template: str) -> dict[str, s
 
 
 def test_the_page_says_what_happens(folder: Path, environment: dict[str, str]) -> None:
-    assert len(FILES) == 6 and len(COMMANDS) == 5
-    for arguments, printed in COMMANDS:
+    assert sum(language == "console" for language, *_ in BLOCKS) == 6 and len(BLOCKS) == 15
+    for language, arguments, printed in BLOCKS:
+        if language != "console":
+            _write(folder, language, arguments, printed)
+            continue
         done = subprocess.run(
             [sys.executable, "-m", "enforcement_reporting", *shlex.split(arguments)],
             cwd=folder,
@@ -78,8 +90,12 @@ def test_the_page_says_what_happens(folder: Path, environment: dict[str, str]) -
 
 
 def test_a_rule_on_an_indicator_that_does_not_exist_is_named_as_the_page_says(
-    folder: Path, environment: dict[str, str]
+    tmp_path: Path, environment: dict[str, str]
 ) -> None:
+    folder = tmp_path
+    for language, name, content in BLOCKS:
+        if language == "yaml" and "bulletin" not in name:
+            _write(folder, language, name, content)
     form = folder / "qingshan/catalog/qingshan/forms/qingshan_prevention.yaml"
     sound = form.read_text(encoding="utf-8")
     metrics = form.parent.parent / "metrics.yaml"
