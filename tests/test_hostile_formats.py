@@ -99,6 +99,19 @@ def xls_in_a_circle() -> bytes:
     return bytes(content)
 
 
+def sheet_inside_a_record() -> bytes:
+    """Return a workbook whose sheet lies inside a record of no known kind, where nobody counts its cells."""
+    stream = xls_stream(as_xls(FORM))
+    at = [place for place, kind, _ in xls_records(stream) if kind == 0x0809][1]
+    sheet = b"".join(
+        stream[place : place + 4 + size]
+        for place, kind, size in xls_records(stream)
+        if place >= at and kind in (0x0809, 0x00FD, 0x027E, 0x0203, 0x000A)
+    )
+    hidden = xls_record(0x7000, sheet)
+    return compound(Workbook=shifted(stream[:at] + hidden + stream[at:], 4))
+
+
 def cut(stream: bytes) -> bytes:
     return stream[: stream.rindex(xls_record(0x0A, b"")) - 30]
 
@@ -179,7 +192,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "two_billion_texts.xls": lambda: xls_texts(2**31 - 1, b"\1\0\0a" * 4),
     "texts_that_lead_back.xls": lambda: xls_texts(400_000, struct.pack("<HBi", 0, 4, -7)),
     "cut.xls": lambda: compound(Workbook=cut(xls_stream(as_xls(FORM)))),
-    "sheet_inside_a_record.xls": lambda: compound(Workbook=shifted(xls_stream(as_xls(FORM)), 2)),
+    "sheet_inside_a_record.xls": sheet_inside_a_record,
     "garbage.xls": lambda: compound(Workbook=bytes(range(256)) * 100),
     "far_cell.xlsb": lambda: xlsb(sheet=xlsb_cells((0, 0, *NUMBER), (1_048_575, 16_383, *NUMBER))),
     "cell_outside.xlsb": lambda: xlsb(sheet=xlsb_cells((0, 2**31, *NUMBER))),

@@ -191,7 +191,7 @@ def parts_beyond_the_end() -> bytes:
     content = bytearray(workbook(FORM))
     for number, match in enumerate(re.finditer(re.escape(b"PK\1\2"), bytes(content))):
         if number < 2:
-            struct.pack_into("<L", content, match.start() + 42, 4_000_000 + number)
+            struct.pack_into("<L", content, match.start() + 42, 4_001_000 - 1_000 * number)
     return bytes(content)
 
 

@@ -90,7 +90,7 @@ def open_xlsb(parts: Parts) -> OpenedWorkbook:
     styles = _Styles(_records(_part(parts, by_kind, "styles", MAX_STRUCTURE_BYTES)))
     lengths = [2 * _numbers("<L", data, 1)[0] for _, data in texts]
     sheets: list[_Sheet] = []
-    room = [MAX_CELLS, MAX_TEXT_BYTES]
+    room = _Room()
     for name, path, place in paths:
         sheets.append(_Sheet(LooseCells(name, marks.get(place, "")), styles.shown, lengths, room))
         sheets[-1].scan(_records(parts.data(path)))
@@ -124,13 +124,22 @@ class _Styles:
 
 
 @dataclass
+class _Room:
+    """What may still be read: cells in rectangles, bytes of text in cells, cells as they are listed, twice or not."""
+
+    cells: int = MAX_CELLS
+    text_bytes: int = MAX_TEXT_BYTES
+    records: int = MAX_CELLS
+
+
+@dataclass
 class _Sheet:
     """The records of a sheet's cells, and what they say that the reader does not; ``room`` is that of all."""
 
     loose: LooseCells
     shown: dict[int, NumberFormat]
     lengths: list[int]
-    room: list[int]
+    room: _Room
     records: list[_Record] = field(default_factory=list)
 
     def scan(self, records: Iterator[_Record]) -> None:
@@ -156,8 +165,8 @@ class _Sheet:
                 columns.add(column)
                 self._cell(kind, data, row, column)
         if rows:
-            self.room[0] -= (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1)
-            if self.room[0] < 0:
+            self.room.cells -= (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1)
+            if self.room.cells < 0:
                 raise too_large(self.loose.name, max(rows), max(columns))
 
     def _cell(self, kind: int, data: bytes, row: int, column: int) -> None:
@@ -167,17 +176,18 @@ class _Sheet:
             kind = _ERROR
         elif kind in _TEXTS:
             text, _ = _wide(data, 8)
-            self.room[1] -= 2 * len(text)
+            self.room.text_bytes -= 2 * len(text)
         elif kind == _SHARED:
             (number,) = _numbers("<L", data, 8)
             if number >= len(self.lengths):
                 raise _damaged(f"text {number} of {len(self.lengths)}")
-            self.room[1] -= self.lengths[number]
+            self.room.text_bytes -= self.lengths[number]
         elif number_format := self.shown.get(int.from_bytes(data[4:7], "little")):
             self.loose.formats[row, column] = number_format
         if kind == _SHORT and data[8] & 3 == _WHOLE:  # of which the reader would not see that it is a day
             kind, data = _REAL, data[:8] + struct.pack("<d", _numbers("<l", data, 8)[0] >> 2)
-        if self.room[1] < 0 or len(self.records) > 2 * MAX_CELLS:
+        self.room.records -= 1
+        if self.room.text_bytes < 0 or self.room.records < 0:
             raise UnreadableWorkbook(
                 "各单元格的内容过多，拒绝读取。请删去表格以外的内容后再报。",
                 "too many cells, or too long texts in them",
