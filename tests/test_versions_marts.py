@@ -134,6 +134,7 @@ def story() -> list[Sent]:
         send("a", "s", f"2025-{month:02}", visits=VISITS[month - 7], drones=DRONES[month - 7])
         send("b", "s", f"2025-{month:02}", visits=2, drones=0)
     send("a", "s", "2026-01", patrols=8, drones=1)
+    send("c", "s", "2025-05", visits=4)  # on the form of later: published, and taken as printed
     return send.sent
 
 
@@ -214,6 +215,11 @@ def test_single_figures_add_up_over_the_change(told: Marts) -> None:
         assert derived(told.figure("a", "s.visits", f"2025-{month:02}")) == (total, own[month - 1])
         assert derived(told.figure("a", "s.patrols", f"2025-{month:02}")) == (total, own[month - 1])
     assert derived(told.figure("b", "s.visits", "2025-07")) == ("2025年3月未报", 2)
+
+
+def test_what_stands_in_a_column_of_another_time_is_taken_as_printed_and_for_nothing_else(told: Marts) -> None:
+    assert derived(told.figure("c", "s.visits", "2025-05")) == ("2025年1月未报", 4)
+    assert told.rows("fct_indicator_values", unit_id="c", form_id="s", indicator_id="s.patrols") == []
 
 
 def test_what_is_given_up_is_owed_by_nobody(told: Marts) -> None:
