@@ -1,7 +1,7 @@
 """What the marts say of a form that changed, on real Postgres and real dbt.
 
-In the middle of July 2025 two columns become one, another gets a new id, one is given up and one is new; in 2026 what was
-two columns at first gets yet another id. Every expected number is worked out from the figures sent below.
+In the middle of July 2025 two columns become one, another gets a new id, one is given up and one is new; in 2026 what
+was two columns at first gets yet another id. Every expected number is worked out from the figures sent below.
 """
 
 from __future__ import annotations
