@@ -129,9 +129,21 @@ def random_row(suite: Suite, random: Random) -> dict[str, Any]:
     for column in suite.columns:
         if random.random() < 0.7:
             row[column_name(column, home, "__sum")] = row[column_name(column, home)]
+    repeated = random.choice([None, None, "previous", "year_ago"])
+    for column in suite.columns:
+        if repeated and column.when in ("now", repeated):
+            row[column_name(column, home)] = Decimal(30 + len(column.indicator_id))
     for past in suite.past:
         if past.what in ("known", "zeros"):
             row[past.name(home)] = random.choice([None, *map(Decimal, (0, past.periods, past.periods))])
+    for check in suite.checks:
+        if check.rule_kind == "never_fixed" and random.random() < 0.3:
+            half = len(check.columns) // 2
+            for place, column in enumerate(check.columns):
+                row[column_name(column, home)] = Decimal(30 if place < half else 0)
+            for past in check.past:
+                figure = 0 if past.column in check.columns[half:] else 30
+                row[past.name(home)] = Decimal(past.periods if past.what == "known" else figure)
     for column in suite.stated_rates:
         typed, decimals = column_name(column, home, "__text"), column_name(column, home, "__decimals")
         row[decimals] = random.choice([None, *map(Decimal, (0, 1, 2, 2, 2, 3, -1))])
