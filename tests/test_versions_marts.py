@@ -1,7 +1,7 @@
 """What the marts say of a form that changed, on real Postgres and real dbt.
 
-In July 2025, in the middle of a year, two columns become one, another gets a new id, one is given up and one is new; in
-2026 what was two columns at first gets yet another id. Every expected number is worked out from the figures sent below.
+In the middle of July 2025 two columns become one, another gets a new id, one is given up and one is new; in 2026 what
+was two columns at first gets yet another id. Every expected number is worked out from the figures sent below.
 """
 
 from __future__ import annotations
@@ -62,20 +62,20 @@ name: 市应急局
 units: {unit_id: all, name: 全市, kind: 全市, members: [{unit_id: a, name: 甲镇, kind: 镇街},
   {unit_id: b, name: 乙镇, kind: 镇街}, {unit_id: c, name: 丙镇, kind: 镇街}]}
 """,
-    "catalog/au/forms/r.yaml": CUMULATIVE.replace("[宣讲], unit", "[宣讲], effective_to: 2025-06-30, unit")
+    "catalog/au/forms/r.yaml": CUMULATIVE.replace("[宣讲], unit", "[宣讲], effective_to: 2025-07-14, unit")
     + """
-  - {indicator_id: penalties, label: [处罚], unit_of_measure: 起, effective_from: 2025-07-01,
+  - {indicator_id: penalties, label: [处罚], unit_of_measure: 起, effective_from: 2025-07-15,
      replaces: [warnings, fined]}
-  - {indicator_id: closed, label: [关停取缔], unit_of_measure: 家, effective_from: 2025-07-01, replaces: [shut]}
-  - {indicator_id: staff, label: [执法人员], unit_of_measure: 人, measure_kind: stock, effective_from: 2025-07-01,
+  - {indicator_id: closed, label: [关停取缔], unit_of_measure: 家, effective_from: 2025-07-15, replaces: [shut]}
+  - {indicator_id: staff, label: [执法人员], unit_of_measure: 人, measure_kind: stock, effective_from: 2025-07-15,
      replaces: [officers]}
-  - {indicator_id: major, label: [重大隐患], unit_of_measure: 项, effective_from: 2025-07-01}
+  - {indicator_id: major, label: [重大隐患], unit_of_measure: 项, effective_from: 2025-07-15}
 """,
     "catalog/au/forms/s.yaml": SINGLE
     + """
-  - {indicator_id: visits, label: [巡查], unit_of_measure: 次, effective_from: 2025-07-01, replaces: [day, night]}
+  - {indicator_id: visits, label: [巡查], unit_of_measure: 次, effective_from: 2025-07-15, replaces: [day, night]}
   - {indicator_id: patrols, label: [巡查检查], unit_of_measure: 次, effective_from: 2026-01-01, replaces: [visits]}
-  - {indicator_id: drones, label: [无人机巡查], unit_of_measure: 次, effective_from: 2025-07-01}
+  - {indicator_id: drones, label: [无人机巡查], unit_of_measure: 次, effective_from: 2025-07-15}
 """,
     "catalog/au/metrics.yaml": METRICS,
     "expectations/au/r.yaml": """
@@ -317,7 +317,7 @@ def test_ranks_before_the_change_are_by_what_was_replaced(told: Marts) -> None:
 
 def test_the_dimension_says_what_replaced_what(told: Marts) -> None:
     rows = {row["indicator_id"]: row for row in told.rows("dim_indicator")}
-    assert str(rows["s.visits"]["effective_from"]) == "2025-07-01"
+    assert str(rows["s.visits"]["effective_from"]) == "2025-07-15"
     assert str(rows["s.visits"]["effective_to"]) == "2025-12-31"
     assert rows["s.patrols"]["indicators_replaced"] == "s.day、s.night、s.visits"
     assert rows["r.checks"]["effective_from"] is rows["r.checks"]["indicators_replaced"] is None
