@@ -74,6 +74,36 @@ WITHIN = (
 )
 OF_TOTALS = ("total_row", "overall_rate")
 ACROSS = tuple(kind for kind in RULES if kind not in (*WITHIN, *OF_TOTALS))
+# What a bulletin states about the other form, month by month, and the ways in which it is wrong in turn.
+BULLETIN = {
+    "form_id": "detect_bulletin",
+    "authority_id": AUTHORITY,
+    "title": "执法情况通报",
+    "calendar": {"kind": "month"},
+    "figures": "single",
+    "bulletin": {
+        "speaks_of": "detect_all",
+        "phrases": [
+            "共同检查{eq}[，复核{pa}][，复核比{share}]",
+            "上月复核比{last_share}",
+            "其中重点检查{key}（{each:key}）",
+        ],
+    },
+    "indicators": [
+        {"indicator_id": "eq", "label": ["共同检查"], "unit_of_measure": "件"},
+        {"indicator_id": "pa", "label": ["复核"], "unit_of_measure": "件"},
+        {"indicator_id": "key", "label": ["重点检查"], "unit_of_measure": "件"},
+        {"indicator_id": "share", "label": ["复核比"], "unit_of_measure": "%", "measure_kind": "rate"},
+        {"indicator_id": "last_share", "label": ["上月复核比"], "unit_of_measure": "%", "measure_kind": "rate"},
+    ],
+}
+BULLETIN_RULES = """
+- {rule_id: eq, kind: stated_figure, stated: eq, of: [detect_other.eq]}
+- {rule_id: pa, kind: stated_figure, stated: pa, of: [detect_other.pa]}
+- {rule_id: share, kind: rate, stated: share, numerator: [detect_other.pa], denominator: [detect_other.eq]}
+- {rule_id: last, kind: wrong_period, stated: last_share, numerator: [detect_other.pa], denominator: [detect_other.eq]}
+"""
+IN_BULLETINS = ("stated_figure", "wrong_period", "stated_differently", "enumeration_differs")
 APART = 5  # months between two faults of one kind in one unit: each is to be seen for itself
 
 Key = tuple[str, str, str]  # rule, unit, period
@@ -129,6 +159,11 @@ def write_definitions(folder: Path, units: int) -> None:
             "form_id": "detect_other",
             "title": "合成检查情况月报",
             "indicators": [column("eq"), column("pa")],
+        },
+        f"catalog/{AUTHORITY}/forms/detect_bulletin.yaml": BULLETIN,
+        f"expectations/{AUTHORITY}/detect_bulletin.yaml": {
+            "form": "detect_bulletin",
+            "rules": yaml.safe_load(BULLETIN_RULES),
         },
         f"expectations/{AUTHORITY}/detect_main.yaml": {
             "form": "detect_main",
@@ -289,11 +324,53 @@ PLANTED: dict[str, Callable[[Place], bool]] = {
     "stated_change": _wrong_change,
     "last_years_value": lambda at: at.repeat(12, "ly_a", "ly_b", "ly_c"),
     "copied": lambda at: at.repeat(1, "cp_a", "cp_b", "cp_c", "cp_d"),
-    "jump": lambda at: at.to(jump=at.random.choice([5, 400, 1000])),
+    "jump": lambda at: at.to(jump=at.random.choice([400, 1000])),
     "zero_run": _silent,
     "silent_1": lambda at: not at.to(zr_a=0, zr_b=0),
     "silent_2": _silent_to_the_end,
 }
+
+
+@dataclass
+class Text:
+    """A bulletin as a text file."""
+
+    file_name: str
+    text: str
+
+    def content(self) -> bytes:
+        """Return its bytes."""
+        return self.text.encode()
+
+
+def bulletin_of(workbook: Workbook, number_of_month: int, planting: Planting) -> Text:
+    """Return the month's bulletin; in turn one of the ways of being wrong is planted in it, or none."""
+    rows = [row for row in workbook.sheets[1] if row.row_role == "unit"]
+    period = rows[0].period
+    ways = (*IN_BULLETINS, "")
+    wrong = ways[number_of_month % len(ways)]
+    eq, pa = (sum((number(row, name) for row in rows), Decimal(0)) for name in ("eq", "pa"))
+    share = (100 * pa / eq).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    names = [(unit_name(row), number(row, "eq")) for row in rows[:2]]
+    key = sum(figure for _, figure in names)
+    if wrong:
+        planting.truth.add((wrong, "detect_all", period.period_id))
+    lines = [
+        f"合成市{period.name}执法情况通报",
+        "",
+        f"本月，全市共同检查{eq + (wrong == 'stated_figure')}件，复核{pa}件，复核比{share}%。"
+        f"上月复核比{share if wrong == 'wrong_period' else share + 1}%。",
+        f"其中重点检查{key + 2 * (wrong == 'enumeration_differs')}件（"
+        + "，".join(f"{name}{figure}件" for name, figure in names)
+        + "）。",
+        f"各单位要抓好落实，全市共同检查{eq + 3}件。" if wrong == "stated_differently" else "各单位要抓好落实。",
+    ]
+    return Text(f"{period.period_id}.txt", "\n".join(lines))
+
+
+def unit_name(row: Submission) -> str:
+    """Return the name that write_definitions gives a unit."""
+    return f"合成{row.unit_id[-4:]}号单位"
 
 
 def places_of_faults(units: int, faults: int, random: Random) -> dict[tuple[str, str], set[str]]:
@@ -321,7 +398,7 @@ def places_of_faults(units: int, faults: int, random: Random) -> dict[tuple[str,
 # --- checking -------------------------------------------------------------------------------------------------------
 
 
-def check(server: LocalServer, folder: Path, definitions: Path, workbooks: Iterable[Workbook]) -> Settings:
+def check(server: LocalServer, folder: Path, definitions: Path, workbooks: Iterable[Workbook | Text]) -> Settings:
     """Take workbooks in, a day each, and check them as ever."""
     database = folder.name
     server.create_database(database)
@@ -354,23 +431,26 @@ def detection(server: LocalServer, folder: Path, definitions: Path, faults: int,
     random = Random(1)
     planting = Planting(random, places_of_faults(units, faults, random))
 
-    def planted() -> Iterator[Workbook]:
-        for workbook in generated(definitions, AUTHORITY, STARTS, MONTHS, seed=1):
+    def planted() -> Iterator[Workbook | Text]:
+        for month, workbook in enumerate(generated(definitions, AUTHORITY, STARTS, MONTHS, seed=1)):
             planting.plant(workbook)
             yield workbook
+            yield bulletin_of(workbook, month, planting)
 
     settings = check(server, folder / "planted", definitions, planted())
     found: dict[str, set[Key]] = defaultdict(set)
     severities: dict[str, str] = {}
-    for kind, unit_id, period_id, severity in query(
-        settings, "select rule_kind, unit_id, period_id, severity from quality.findings"
+    for kind, form_id, unit_id, period_id, severity in query(
+        settings,
+        "select rule_kind, form_id, coalesce(unit_id, 'detect_all'), period_id, severity from quality.findings",
     ):
-        if unit_id == "detect_all" and kind not in OF_TOTALS:
+        if (form_id, unit_id) == ("detect_main", "detect_all") and kind not in OF_TOTALS:
             continue  # what is wrong in a row is wrong in the total, too, and so is the rate that is a mean
         found[kind].add((kind, unit_id, period_id))
         severities[kind] = severity
     rows, is_complete = [], True
-    for kind in (*RULES, *sorted(found.keys() - RULES.keys())):
+    known = (*RULES, *IN_BULLETINS)
+    for kind in (*known, *sorted(found.keys() - set(known))):
         truth = {key for key in planting.truth if key[0] == kind}
         right = len(truth & found[kind])
         is_complete &= bool(truth) and right == len(truth)
