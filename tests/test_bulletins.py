@@ -21,7 +21,9 @@ from enforcement_reporting.quality import check_submissions, load_suites
 from enforcement_reporting.quality.at_hand import RuleFinding, check_at_hand
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import connect
-from enforcement_reporting.workbook import Reader, ReadWorkbook
+from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook
+from test_formats import cell, document, paragraph, run
+from test_formats import table as word_table
 from workbooks import Sheet, workbook
 
 FILES = {
@@ -425,3 +427,26 @@ def test_the_units_that_owe_a_bulletin_are_those_whose_own_figures_it_states(cat
     assert catalog.expected_units(catalog.form_by_id["bulletin"]) == []
     own = load_catalog(PROJECT_ROOT).form_by_id["chuxiong_bulletin"]
     assert [unit.unit_id for unit in load_catalog(PROJECT_ROOT).expected_units(own)] == ["chuxiong_bodies"]
+
+
+def test_a_document_without_tables_is_a_bulletin_or_refused(catalog: Catalog) -> None:
+    reader = Reader(catalog)
+    text = "2025年9月执法情况通报\n\n全区共排查隐患12条，向好。\n"
+    for content in (text.encode(), text.encode("gb18030"), document(*(paragraph(run(x)) for x in text.split("\n")))):
+        assert said(reader.read(content, "通报")) == {"all_units": {"found": Decimal(12)}}
+    for content in ("你好，再见。".encode(), document(paragraph(run("你好，再见。")))):
+        with pytest.raises(UnreadableWorkbook) as refused:
+            reader.read(content, "通报")
+        assert "没有表格" in refused.value.reason
+
+
+def test_what_stands_above_a_table_in_a_document_is_read_once(catalog: Catalog) -> None:
+    lines = ["2025年9月执法情况通报", "全区共排查隐患15条，向好。", "附件：2025年9月隐患统计表"]
+    rows = ["".join(cell(str(value or "")) for value in row) for row in [HEADER, *UNITS]]
+    content = document(*(paragraph(run(line)) for line in lines), word_table(*rows))
+    read = Reader(catalog).read(content, "通报.docx")
+    assert sorted((item.form_id, item.unit_id) for item in read.submissions) == [
+        ("bulletin", "all_units"),
+        *(("hazards", unit) for unit in ("east", "west", "zone")),
+    ]
+    assert not read.file_findings

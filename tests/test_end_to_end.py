@@ -98,11 +98,12 @@ MAILS = [
     ("xiefucheng@licheng.example", "请核实：0926期", 1),
 ]
 
-# The four published workbooks, and the replay of a campaign in twelve: seven issues of 27 units and a total row, four
-# corrections. Its last issue is among the published tables too: a second submission of each row, figures once. Beside
-# the seven issues stand the four months that end with one. Beside what the suites find, one report is late.
-# In the published tables and in each of the seven issues, major hazards of the fire brigade stay unfixed.
-LANDED = (4 + 12, 92 + 200, 1123 + 200 * 28, 190 + 39 + (7 + 4) * 756 + 110, 12 + 12 + 1)
+# Four workbooks of published tables, five of what published texts state, and the replay of a campaign in twelve: seven
+# issues of 27 units and a total row, four corrections. Its last issue is among the published tables too: a second
+# submission of each row, figures once. Beside the seven issues stand the four months that end with one. Beside what the
+# suites find, one report is late. In the published tables and in each of the seven issues, major hazards of the fire
+# brigade stay unfixed. Of the figures stated in texts, those of two authorities are nobody else's: the marts hold them.
+LANDED = (9 + 12, 92 + 22 + 200, 1123 + 191 + 200 * 28, 190 + 39 + 65 + 26 + (7 + 4) * 756 + 110, 12 + 18 + 12 + 1)
 
 
 def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_middle_of_a_load(state: Path) -> None:
@@ -125,7 +126,7 @@ def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_midd
         output, _ = run.communicate(timeout=600)
     assert run.returncode == 0, output
     assert "failed try 1, will be tried again" in output, output
-    assert "扫码率填报 33.9%" in output and "Data Docs" in output
+    assert "33.9%" in output and "Data Docs" in output
     assert counts(settings) == LANDED
     arrived = [(to, subject.split("《")[0].split("】")[1], len(attached)) for to, subject, attached in mails(state)]
     assert sorted(arrived) == sorted(MAILS)

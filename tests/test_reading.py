@@ -1029,7 +1029,8 @@ def only_usual(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     build_all = runpy.run_path(str(PROJECT_ROOT / "examples" / "build_workbooks.py"))["build_all"]
-    return [path.read_bytes() for path in build_all(tmp_path_factory.mktemp("examples"))]
+    tables = (path for path in build_all(tmp_path_factory.mktemp("examples")) if "所述数字" not in path.name)
+    return [path.read_bytes() for path in tables]
 
 
 def number_cell(digits: str) -> str:

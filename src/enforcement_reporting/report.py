@@ -550,10 +550,21 @@ def _print_findings(settings: Settings, console: Console) -> None:
     for row in _rows(shown):
         style = SEVERITIES[row.severity]
         said = "\n→ ".join([row.message, *row.proposals.splitlines()])
-        table.add_row(f"[{style}]{row.severity}", escape(row.unit_name or ""), escape(row.cells), escape(said))
+        cells = _within_sheets(row.cells)
+        table.add_row(f"[{style}]{row.severity}", escape(row.unit_name or ""), escape(cells), escape(said))
     console.print(table)
     if left := len(findings) - len(shown):
         console.print(f"… and {left} more, notices among them: enforcement-reporting export fct_findings")
+
+
+def _within_sheets(cells: str) -> str:
+    """Return cells with the name of a sheet only where another begins: 1.6!F3、C3、1.5!D2."""
+    said, last = [], ""
+    for cell in dict.fromkeys(cells.split("、")):
+        sheet, separator, address = cell.rpartition("!")
+        said.append(address if separator and sheet == last else cell)
+        last = sheet
+    return "、".join(said)
 
 
 def _print_key_figures(settings: Settings, console: Console) -> None:

@@ -21,6 +21,7 @@ _DELIMITERS = "\t,;"
 _LOOKED_AT = 200  # rows by which the delimiter is known
 _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MOST_COLUMNS = 16_384
+_SENTENCE = re.compile("[，。]")
 # Spreadsheets are told in this way to leave a number's zeros alone.
 _AS_TEXT = re.compile(r'="([^"]*)"')
 
@@ -30,6 +31,8 @@ def open_csv(content: bytes) -> OpenedWorkbook:
     text = _decoded(content)
     delimiter = _delimiter(text)
     if not delimiter:
+        if not _SENTENCE.search(text):
+            raise _no_table("text that nothing parts into columns")
         return OpenedWorkbook([], [], False, as_prose(text.splitlines()))
     sheet = LooseCells(SHEET)
     try:
