@@ -186,7 +186,7 @@ def test_every_rule_says_of_every_row_in_python_what_it_says_in_the_database(
                 if expected[0] is False:
                     broken.add(check.rule_id)
     every = {check.rule_id for suite in all_suites(tmp_path) for check in suite.checks}
-    assert len(seen) == 21 and len(every) > 100
+    assert len(seen) == 22 and len(every) > 100
     assert every - broken == set()
 
 

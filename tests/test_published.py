@@ -336,6 +336,7 @@ def test_exactly_the_statements_that_contradict_a_table_or_one_another_are_findi
         " where form_id like '%%_bulletin' and rule_kind <> 'statement_not_bound'"
     ).fetchall()
     assert sorted(found) == [
+        ("error", "全州", "kezhou_bulletin.major_hazards_base", "29.3%", "27.9%"),
         ("error", "全州", "kezhou_bulletin.one_fixed_rate", "69.1", "67.56"),
         ("error", "全州", "kezhou_bulletin.one_penalty_rate", "15.5", "11.5"),
         ("error", "全州", "kezhou_bulletin.penalties", "54次", "40"),
@@ -346,6 +347,8 @@ def test_exactly_the_statements_that_contradict_a_table_or_one_another_are_findi
         ("error", "区应急局", "licheng_bulletin.supervised", "10条", "15"),
         ("error", "第一师阿拉尔市应急管理局", "alar_bulletin.one_count_of_units", "270", "280"),
         ("error", "荔城区", "licheng_bulletin.industries", "155", "154"),
+        ("notice", "全州", "kezhou_bulletin.table_fixed_rate_mean", "67.56%", "70.65%"),
+        ("question", "全州", "kezhou_bulletin.first_half_caseload", "0.93", "—"),
         ("question", "全州", "kezhou_bulletin.hazards_fixed", "914项", "963"),
     ]
 
