@@ -23,7 +23,7 @@ windows as (
 ),
 
 -- All that are touched, and the one before them.
-members as materialized (
+members as (
     select
         periods.form_id,
         periods.period_id,
@@ -58,8 +58,12 @@ added as (
         on
             members.form_id = figures.form_id
             and members.period_id = figures.period_id
-    inner join {{ ref('stg_catalog__indicators') }} as indicators on figures.indicator_id = indicators.indicator_id
-    where indicators.counterpart_id is null
+    where
+        figures.indicator_id not in (
+            select indicators.indicator_id
+            from {{ ref('stg_catalog__indicators') }} as indicators
+            where indicators.counterpart_id is not null
+        )
     group by
         figures.unit_id, figures.form_id, figures.indicator_id, members.accumulates_from, members.period_kind
 )

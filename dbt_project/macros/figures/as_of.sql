@@ -18,5 +18,5 @@ pairs as (
 ),
 {%- endif %}
 
-{{ figures_in('asked' if needed == 'alone' else 'pairs', world(as_of='$3')) }}
+{{ figures_in('asked' if needed == 'alone' else 'pairs', world(as_of='$3'), compared='asked') }}
 {% endmacro %}

@@ -58,8 +58,9 @@ from {{ metric_values }}
     同比 and 环比 of the figures in `figures` (see figures_listed): 同比 against the same cut-off a year ago, on every
     basis; 环比 of what belongs to the period alone, and of stocks, against the period before. Change of a rate is in
     percentage points. Where the base is missing or zero, or counted something else, there is no percentage but a reason.
+    With `asked`, only of the (form_id, period_id) in it.
 #}
-{% macro comparisons(figures) %}
+{% macro comparisons(figures, asked=none) %}
 with
 
 measures as (
@@ -104,13 +105,24 @@ periods as not materialized (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 
+periods_compared as not materialized (
+    select periods.*
+    from periods
+    {%- if asked is not none %}
+    inner join {{ asked }} as asked
+        on
+            periods.form_id = asked.form_id
+            and periods.period_id = asked.period_id
+    {%- endif %}
+),
+
 bases as not materialized (
     select
         form_id,
         period_id,
         '同比' as comparison,
         year_ago_period_id as base_period_id
-    from periods
+    from periods_compared
 
     union all
 
@@ -119,7 +131,7 @@ bases as not materialized (
         period_id,
         '环比' as comparison,
         previous_period_id as base_period_id
-    from periods
+    from periods_compared
     where period_kind != 'year_to_date'
 ),
 

@@ -1,8 +1,8 @@
 {#
     The whole chain as common table expressions: the figures of the (form_id, period_id) in `pairs` in one world, from
-    units' values to rankings, each named with the prefix.
+    units' values to rankings, each named with the prefix. Only those in `compared` are compared, where it is given.
 #}
-{% macro figures_in(pairs, world, prefix='') %}
+{% macro figures_in(pairs, world, prefix='', compared=none) %}
 {{ prefix }}reports as (
     {{ reports(pairs, world, of_units=false) | indent(4) }}
 ),
@@ -28,7 +28,7 @@
 ),
 
 {{ prefix }}comparisons as (
-    {{ comparisons(prefix ~ 'figures') | indent(4) }}
+    {{ comparisons(prefix ~ 'figures', compared) | indent(4) }}
 )
 {% endmacro %}
 

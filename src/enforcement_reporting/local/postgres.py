@@ -267,6 +267,8 @@ def _create_cluster(data: Path, account: str | None) -> None:
         "jit": "off",  # the queries are short; compiling them takes longer than running them
         "shared_buffers": "256MB",
         "max_wal_size": "2GB",
+        "wal_level": "minimal",  # no other server follows this one: what fills a new table is written once
+        "max_wal_senders": "0",
     }
     _run(
         account,
