@@ -66,14 +66,18 @@ def places_in(text: str) -> list[Place]:
     return [Place(kind, "" if kind == "units" else name) for kind, name in places]
 
 
-def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str], *, begins: bool = False) -> Phrase:
-    """Return a phrase as a pattern. ``figure`` gives the pattern of an indicator's number with its unit of measure.
+def named(names: Iterable[str], indicator_id: str, figure: str) -> Phrase:
+    """Return the phrase that says an indicator by one of its names: where a clause begins, right before the number."""
+    known = "|".join(sorted(map(re.escape, map(plain, names)), key=len, reverse=True))
+    pattern = f"(?:^|(?<=[、,。;:()的]))(?:{known})(?:为|达到?|共|累计)?(?P<p0>{figure})"
+    return Phrase(re.compile(pattern), {"p0": Place("figure", indicator_id)})
 
-    With ``begins`` it is found only where a clause begins.
-    """
+
+def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str]) -> Phrase:
+    """Return a phrase as a pattern. ``figure`` gives the pattern of an indicator's number with its unit of measure."""
     names = "|".join(sorted(map(re.escape, map(plain, unit_names)), key=len, reverse=True)) or "(?!)"
     units = f"(?:{names})(?:[、和及与]+(?:{names}))*"
-    pattern = [r"(?:^|(?<=[、,。;:()的]))"] if begins else []
+    pattern: list[str] = []
     places: dict[str, Place] = {}
     for each, name, bracket, literal, _ in _TOKEN.findall(text):
         group = f"p{len(places)}"

@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.periods import Period, speaks_of_time
-from enforcement_reporting.phrases import DIRECTION, NUMBER, Phrase, compiled, flat, signed
+from enforcement_reporting.phrases import DIRECTION, NUMBER, Phrase, compiled, flat, named, signed
 from enforcement_reporting.texts import MONEY, joined, plain
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text
+from enforcement_reporting.workbook.labels import EXAMPLES
 from enforcement_reporting.workbook.measures import Measure, Reading, measure_of, read_typed
 from enforcement_reporting.workbook.submission import Observations, ReadSubmission, ReadWorkbook, Unbound
 
@@ -36,7 +38,6 @@ _NO_FIGURES = re.compile(
     r"|[0-9]{1,2}[日号时点]|第[0-9]+|[0-9]+(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2}|(?:附件|表)[0-9.]+|^[(]?[0-9]{1,2}[)、.](?![0-9])"
 )
 _FIGURE = re.compile(f"{NUMBER}(?:%|[家户个条项次件人起份宗处名场元万亿分]{{0,2}})")
-_BETWEEN = ("", "为", "达", "共", "累计")  # a name and its figure
 _NOT_A_COUNT = "(?![%‰余多]|个百分点)"
 _LIST_COLUMNS = {"指标": "indicator", "数值": "figure", "范围": "scope", "期": "period", "陈述": "sentence"}
 _NOT_APPLICABLE: frozenset[str] = frozenset()
@@ -74,17 +75,20 @@ class BulletinReader:
         self._indicators = {item.indicator_id: item for item in form.indicators}
         self._speaks_of = form.bulletin.speaks_of
         self._own_unit = any(unit.unit_id == self._speaks_of for unit in authority.reporting_units)
+        self._declared = form.bulletin.phrases
         self._by_name: dict[str, Indicator] = {}
         for item in form.indicators:
             for name in (item.caption, *(joined(path) for path in (item.label, *item.aliases))):
                 self._by_name.setdefault(plain(name), item)
-        self._phrases: list[tuple[Phrase, dict[str, Decimal]]] = [
-            (compiled(phrase.text, self._pattern, self._units), phrase.states) for phrase in form.bulletin.phrases
-        ]
-        for name, item in self._by_name.items():
-            for word in _BETWEEN:
-                text = f"{name}{word}{{{item.indicator_id}}}"
-                self._phrases.append((compiled(text, self._pattern, self._units, begins=True), {}))
+
+    @cached_property
+    def _phrases(self) -> list[tuple[Phrase, dict[str, Decimal]]]:
+        """The phrases as patterns, each with what it states besides; most readers never meet a bulletin."""
+        phrases = [(compiled(phrase.text, self._pattern, self._units), phrase.states) for phrase in self._declared]
+        for indicator_id in self._indicators:
+            names = [name for name, item in self._by_name.items() if item.indicator_id == indicator_id]
+            phrases.append((named(names, indicator_id, self._pattern(indicator_id)), {}))
+        return phrases
 
     def read(self, grid: Grid, file_name: str, dated: Sequence[str], result: ReadWorkbook) -> None:
         """Add the figures that a sheet states, and what could not be bound.
@@ -103,9 +107,8 @@ class BulletinReader:
         if recognition.period is None:
             stated = "、".join(period.name for period in recognition.candidates)
             kind = "ambiguous_period" if stated else "period_not_recognised"
-            finding = ReadingFinding(
-                kind, grid.name, stated=stated, expected="2025年1—9月", form=f"《{self.form.title}》"
-            )
+            example = EXAMPLES[self.calendar.kind.value]
+            finding = ReadingFinding(kind, grid.name, stated=stated, expected=example, form=f"《{self.form.title}》")
             result.file_findings.append(replace(finding, form_id=self.form.form_id))
             return
         read = self._listed(grid, listed, recognition.period, title, result) if listed else None

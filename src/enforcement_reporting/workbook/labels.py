@@ -25,6 +25,18 @@ _MEASURED_IN = re.compile(
 _MONEY = re.compile(r"(?:人民币)?(?P<unit>[十百千万亿]*(?:[美港欧日澳]?元|港币|美金|英镑))(?:人民币)?")
 _NEXT_LABEL = re.compile(r"(?:填|报|统计|计量|制表|单位|日期|时间|年度)[^\s:：]{0,6}[:：]")
 
+# How a period may be written on a sheet, by the kind of calendar.
+EXAMPLES = {
+    "month": "2025年9月",
+    "quarter": "2025年第三季度",
+    "half": "2025年上半年",
+    "year": "2025年度",
+    "year_to_date": "2025年1—9月",
+    "campaign": "2023年5月1日-2023年9月26日",
+    "week": "2025年第37周（9月8日—9月14日）",
+    "list": "该期的名称，或起止日期，如2025年1月1日—2025年3月31日",
+}
+
 
 def row_texts(row: Sequence[Cell]) -> list[str]:
     """Return the texts in a row; a text that ends in a colon takes what stands in the next cell with it."""

@@ -27,6 +27,7 @@ from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text
 from enforcement_reporting.workbook.header import SEARCH_ROWS, Header, HeaderFinder, Place
 from enforcement_reporting.workbook.labels import (
+    EXAMPLES,
     UnitLine,
     money_stated,
     row_texts,
@@ -504,7 +505,7 @@ class Reader:
             cells = _cells_of(sheet.grid, recognition.evidence.split(" | "))
             result.file_findings.append(table.finding("ambiguous_period", cells=cells, stated=stated))
         else:
-            example = _EXAMPLES[form.calendar.kind.value]
+            example = EXAMPLES[form.calendar.kind.value]
             result.file_findings.append(table.header_finding("period_not_recognised", expected=example))
         return recognition
 
@@ -619,15 +620,3 @@ def _once_each(submissions: Iterable[ReadSubmission]) -> list[ReadSubmission]:
                 )
             )
     return list(first.values())
-
-
-_EXAMPLES = {
-    "month": "2025年9月",
-    "quarter": "2025年第三季度",
-    "half": "2025年上半年",
-    "year": "2025年度",
-    "year_to_date": "2025年1—9月",
-    "campaign": "2023年5月1日-2023年9月26日",
-    "week": "2025年第37周（9月8日—9月14日）",
-    "list": "该期的名称，或起止日期，如2025年1月1日—2025年3月31日",
-}
