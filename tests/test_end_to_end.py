@@ -144,7 +144,7 @@ def test_a_second_run_does_nothing_twice_and_says_so(state: Path) -> None:
 def test_a_workbook_dropped_while_it_is_up_comes_to_be_in_the_marts_by_itself(state: Path, tmp_path: Path) -> None:
     settings = settings_for(state)
     assert local(state, "up").returncode == 0
-    workbook = next((state / "examples").glob("驻马店*.xlsx"))
+    workbook = next((state / "examples").glob("驻马店*统计表.xlsx"))
     changed = tmp_path / "更正.xlsx"
     shutil.copy(workbook, changed)
     with changed.open("ab") as file:
