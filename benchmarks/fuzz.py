@@ -60,6 +60,35 @@ SHEET = Sheet(
     [*MERGES, "G2:G3", "A1:G1"],
     "表1",
 )
+# A bulletin with a table in it: what is damaged may be its sentences, too.
+BULLETIN_FORM = """
+form_id: bulletin
+authority_id: dongshan
+title: 隐患排查情况通报
+calendar: {kind: month}
+figures: single
+bulletin:
+  speaks_of: dongshan_all
+  phrases:
+    - 排查隐患{found}[，同比{change}]
+    - 重大隐患{major}（{each:major}）
+    - {text: "{units}未作出处罚", states: {penalties: 0}}
+indicators:
+  - {indicator_id: found, label: [隐患数], unit_of_measure: 条}
+  - {indicator_id: change, label: [隐患数, 同比], unit_of_measure: '%', measure_kind: rate}
+  - {indicator_id: major, label: [重大隐患数], unit_of_measure: 条}
+  - {indicator_id: penalties, label: [处罚次数], unit_of_measure: 次}
+"""
+BULLETIN = Sheet(
+    [
+        ["2025年8月隐患排查情况通报"],
+        ["8月，全县共排查隐患1,016条，同比下降12.1%；其中重大隐患9条（河口镇4条，上坡街道5条），整改率98.5%。"],
+        ["河口镇、上坡街道等单位未作出处罚，罚款12.5万元，约300余家企业参加培训，须引起各级高度重视并认真抓好落"],
+        ["实。"],
+        *SHEET.rows[1:],
+    ],
+    name="正文",
+)
 CELL = r"<(c|w:tc|table:table-cell)\b.*?(?:/>|</\1>)"
 REPEATED = r"<(c|row|table:table-cell|table:table-row|w:tc|w:tr|si|mergeCell)\b.*?(?:/>|</\1>)"
 # What a number, an address or an attribute becomes.
@@ -100,7 +129,9 @@ class Tally:
 @cache
 def sound(kind: str) -> tuple[bytes, ...]:
     """Return the files that are damaged."""
-    files = [WRITERS[kind](SHEET)]
+    files = [WRITERS[kind](SHEET), WRITERS[kind](BULLETIN)]
+    if kind == "csv":
+        files.append("\n".join(str(row[0]) for row in BULLETIN.rows[:4]).encode())
     if kind == "xlsx":
         files.append(with_shared_texts(files[0]))
     if kind == "csv":
@@ -370,7 +401,7 @@ def returned(content: bytes, sheet: str) -> None:
 def reader_of_tests() -> Reader:
     """Return a reader of the forms that the tests of reading use."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in CATALOG.items():
+        for name, text in {**CATALOG, "dongshan/forms/bulletin.yaml": BULLETIN_FORM}.items():
             path = Path(folder, "catalog", name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
