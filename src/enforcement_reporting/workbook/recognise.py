@@ -251,7 +251,10 @@ class Reader:
 
     def _wrong_version(self, table: Table, period: Period) -> list[ReadingFinding]:
         """Return the finding that a table is not in the version that its period is reported by, or nothing."""
-        form = self._form_by_id[table.match.form.form_id]
+        form_id = table.match.form.form_id
+        if len(self._finders_of[form_id]) == 1:
+            return []
+        form = self._form_by_id[form_id]
         due = form.version_of(period)
         if table.match.form is due.form:
             return []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from operator import getitem, itemgetter
 from typing import NamedTuple
 
@@ -287,6 +288,7 @@ class Table:
         self.rows_above = range(begins, self._header.first)
         self.rows_of_header = range(self._header.first, self._header.last + 1)
         self._figures_in: dict[int, bool] = {}
+        self._rows_below: list[int] | None = None
         self.unit_column = self._unit_column()
         self.money = sheet.money_in(self.rows_above)
 
@@ -294,6 +296,7 @@ class Table:
         """Return the same table, ending before a row."""
         table = copy(self)
         table._below, table._figures_in = range(self._header.last + 1, row), {}
+        table._rows_below = None
         return table
 
     def finding(
@@ -374,7 +377,9 @@ class Table:
 
     def rows_below(self) -> list[int]:
         """Return the rows below the header that are not rows of figures."""
-        return [row for row in outer(self._below) if not self._is_figures(row)]
+        if self._rows_below is None:
+            self._rows_below = [row for row in outer(self._below) if not self._is_figures(row)]
+        return self._rows_below
 
     def texts_above(self) -> list[str]:
         """Return the texts above the header."""
@@ -478,13 +483,14 @@ class Table:
             readings = list(map(self._read, cells, plan.measures, addresses))
         observations = Observations(plan.indicator_ids, readings, addresses)
         submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
-        if any(map(_oddity_of, readings)):
-            for place, reading in enumerate(readings):
-                if reading is TYPED:
-                    readings[place] = reading = self._read(cells[place], plan.measures[place], addresses[place])
-                if reading.oddity:
-                    oddity = self._oddity(reading.oddity, addresses[place], reading.text, plan.indicators[place])
-                    submission.findings.append(oddity)
+        # Found in C: a row has many cells and few that are odd. The list is whole before any of them is read again.
+        for place in list(compress(range(len(readings)), map(_oddity_of, readings))):
+            reading = readings[place]
+            if reading is TYPED:
+                readings[place] = reading = self._read(cells[place], plan.measures[place], addresses[place])
+            if reading.oddity:
+                oddity = self._oddity(reading.oddity, addresses[place], reading.text, plan.indicators[place])
+                submission.findings.append(oddity)
         if readings and readings[0].state in _NOT_FILLED_IN:
             states = {reading.state for reading in readings}
             if "blank" in states and states <= _NOT_FILLED_IN:
