@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress
+from itertools import compress, starmap
 from operator import getitem, itemgetter
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ class Line(NamedTuple):
 
 SILENT = Line(())
 
-_ReadLine = Callable[[Grid, int], Line]
+_ReadLine = Callable[[tuple[str, ...], int, list[Cell]], Line]  # of the texts, how many cells are filled, all cells
 
 
 class MadeFor(NamedTuple):
@@ -84,10 +84,14 @@ class Sheet:
         self.outer_rows = outer(range(len(grid.rows)))
         # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
         self._read_line, self._inner = read_line, set(range(TOP_ROWS, len(grid.rows) - END_ROWS))
-        self.lines = [
-            read_inner_line(grid, row) if row in self._inner else read_line(grid, row) for row in range(len(grid.rows))
-        ]
-        self.outer_lines = [self.lines[row] for row in self.outer_rows] if self._inner else self.lines
+        rows = zip(grid.texts, grid.filled, grid.rows, strict=True)
+        if self._inner:
+            self.lines = [
+                (read_inner_line if row in self._inner else read_line)(*said) for row, said in enumerate(rows)
+            ]
+            self.outer_lines = [self.lines[row] for row in self.outer_rows]
+        else:
+            self.lines = self.outer_lines = list(starmap(read_line, rows))
 
     def texts_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows."""
@@ -113,7 +117,7 @@ class Sheet:
     def _read(self, rows: Iterable[int]) -> list[Line]:
         """Return what the rows say, having read some of them in full."""
         for row in self._inner.intersection(rows) if self._inner else ():
-            self.lines[row] = self._read_line(self.grid, row)
+            self.lines[row] = self._read_line(self.grid.texts[row], self.grid.filled[row], self.grid.rows[row])
             self._inner.discard(row)
         return self.lines
 
@@ -236,11 +240,12 @@ class Match:
     def plan(self, left: int, money: Sequence[str]) -> _Plan:
         """Return how figures are read from a sheet that begins in column ``left`` and states units of money."""
         key = (left, tuple(money))
-        if key not in self._plans:
+        plan = self._plans.get(key)
+        if plan is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            self._plans[key] = self._planned(*key)
-        return self._plans[key]
+            self._plans[key] = plan = self._planned(*key)
+        return plan
 
     def _planned(self, left: int, money: tuple[str, ...]) -> _Plan:
         plan = _Plan()
