@@ -223,8 +223,8 @@ class Reader:
         """Read the submissions in one table of a sheet."""
         form = table.match.form
         table.period = period
-        wrong = self._wrong_version(table, period)
-        result.sheet_findings[sheet.name, form.form_id] += [*wrong, *table.header_findings()]
+        if findings := self._wrong_version(table, period) + table.header_findings():
+            result.sheet_findings[sheet.name, form.form_id] += findings
         if form.unit_labels:
             table.read_rows(period, result)
         elif unit := self._single_unit(table, sheet, period, result):

@@ -100,23 +100,23 @@ class Sheet:
 
     def dated_in(self, rows: Sequence[int]) -> list[str]:
         """Return the texts in some rows that speak of time."""
-        lines = self._read(rows)
+        lines = self._read(rows) if self._inner else self.lines
         return [text for row in rows for text in lines[row].dated]
 
     def money_in(self, rows: Iterable[int]) -> list[str]:
         """Return the units of money that are stated in some rows."""
-        lines = self._read(rows)
+        lines = self._read(rows) if self._inner else self.lines
         money = [unit for row in rows for unit in lines[row].money]
         return list(dict.fromkeys(money)) if money else money
 
     def units_in(self, rows: Iterable[int]) -> tuple[UnitLine, ...]:
         """Return the lines in some rows that name a unit."""
-        lines = self._read(rows)
+        lines = self._read(rows) if self._inner else self.lines
         return tuple([unit for row in rows for unit in lines[row].units])
 
     def _read(self, rows: Iterable[int]) -> list[Line]:
         """Return what the rows say, having read some of them in full."""
-        for row in self._inner.intersection(rows) if self._inner else ():
+        for row in self._inner.intersection(rows):
             self.lines[row] = self._read_line(self.grid.texts[row], self.grid.filled[row], self.grid.rows[row])
             self._inner.discard(row)
         return self.lines
