@@ -223,8 +223,8 @@ class Reader:
         """Read the submissions in one table of a sheet."""
         form = table.match.form
         table.period = period
-        wrong = self._wrong_version(table, period)
-        result.sheet_findings[sheet.name, form.form_id] += [*wrong, *table.header_findings()]
+        if findings := self._wrong_version(table, period) + table.header_findings():
+            result.sheet_findings[sheet.name, form.form_id] += findings
         if form.unit_labels:
             table.read_rows(period, result)
         elif unit := self._single_unit(table, sheet, period, result):
@@ -251,7 +251,10 @@ class Reader:
 
     def _wrong_version(self, table: Table, period: Period) -> list[ReadingFinding]:
         """Return the finding that a table is not in the version that its period is reported by, or nothing."""
-        form = self._form_by_id[table.match.form.form_id]
+        form_id = table.match.form.form_id
+        if len(self._finders_of[form_id]) == 1:
+            return []
+        form = self._form_by_id[form_id]
         due = form.version_of(period)
         if table.match.form is due.form:
             return []
@@ -350,15 +353,14 @@ class Reader:
             return []
         return [match for match in matches if match.form.form_id in by_form]
 
-    def _line(self, grid: Grid, row: int) -> Line:
-        """Return what the cells of a row say."""
-        texts = grid.texts[row]
+    def _line(self, texts: tuple[str, ...], filled: int, row: Sequence[Cell]) -> Line:
+        """Return what the cells of a row say, given its texts too and how many of its cells are filled."""
         if not texts:
             return SILENT
         said = "".join(texts)
-        takes_number = len(texts) < grid.filled[row] and (":" in said or "：" in said)
+        takes_number = len(texts) < filled and (":" in said or "：" in said)
         if takes_number or len(said) > _LONGEST_LINE:
-            return self._read_texts(grid.rows[row])
+            return self._read_texts(row)
         return self._line_of_texts(texts)
 
     def _read_texts(self, row: Sequence[Cell]) -> Line:
@@ -394,11 +396,11 @@ class Reader:
         label = split_unit(text, self._units_of_measure)[0]
         return label in self._labels or joined([label]) in self._labels
 
-    def _inner_line(self, grid: Grid, row: int) -> Line:
+    def _inner_line(self, texts: tuple[str, ...], _filled: int, row: Sequence[Cell]) -> Line:
         """Return the texts and labels in a row, and nothing else of what it says."""
-        labels = [text for text in grid.texts[row] if self._is_label(as_text(text))]
-        texts = row_texts(grid.rows[row])
-        return Line(tuple(texts), labels=tuple(labels), length=sum(map(len, texts)))
+        labels = [text for text in texts if self._is_label(as_text(text))]
+        said = row_texts(row)
+        return Line(tuple(said), labels=tuple(labels), length=sum(map(len, said)))
 
     def _titled(self, sheet: Sheet) -> frozenset[int]:
         """Return the forms whose titles stand on a sheet."""

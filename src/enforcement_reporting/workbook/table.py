@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress, starmap
 from operator import getitem, itemgetter
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ class Line(NamedTuple):
 
 SILENT = Line(())
 
-_ReadLine = Callable[[Grid, int], Line]
+_ReadLine = Callable[[tuple[str, ...], int, list[Cell]], Line]  # of the texts, how many cells are filled, all cells
 
 
 class MadeFor(NamedTuple):
@@ -83,10 +84,14 @@ class Sheet:
         self.outer_rows = outer(range(len(grid.rows)))
         # In the middle of a long sheet stand figures: what is said there of time is looked at only where it matters.
         self._read_line, self._inner = read_line, set(range(TOP_ROWS, len(grid.rows) - END_ROWS))
-        self.lines = [
-            read_inner_line(grid, row) if row in self._inner else read_line(grid, row) for row in range(len(grid.rows))
-        ]
-        self.outer_lines = [self.lines[row] for row in self.outer_rows] if self._inner else self.lines
+        rows = zip(grid.texts, grid.filled, grid.rows, strict=True)
+        if self._inner:
+            self.lines = [
+                (read_inner_line if row in self._inner else read_line)(*said) for row, said in enumerate(rows)
+            ]
+            self.outer_lines = [self.lines[row] for row in self.outer_rows]
+        else:
+            self.lines = self.outer_lines = list(starmap(read_line, rows))
 
     def texts_in(self, rows: Iterable[int]) -> list[str]:
         """Return the texts in some rows."""
@@ -95,24 +100,24 @@ class Sheet:
 
     def dated_in(self, rows: Sequence[int]) -> list[str]:
         """Return the texts in some rows that speak of time."""
-        lines = self._read(rows)
+        lines = self._read(rows) if self._inner else self.lines
         return [text for row in rows for text in lines[row].dated]
 
     def money_in(self, rows: Iterable[int]) -> list[str]:
         """Return the units of money that are stated in some rows."""
-        lines = self._read(rows)
+        lines = self._read(rows) if self._inner else self.lines
         money = [unit for row in rows for unit in lines[row].money]
         return list(dict.fromkeys(money)) if money else money
 
     def units_in(self, rows: Iterable[int]) -> tuple[UnitLine, ...]:
         """Return the lines in some rows that name a unit."""
-        lines = self._read(rows)
+        lines = self._read(rows) if self._inner else self.lines
         return tuple([unit for row in rows for unit in lines[row].units])
 
     def _read(self, rows: Iterable[int]) -> list[Line]:
         """Return what the rows say, having read some of them in full."""
-        for row in self._inner.intersection(rows) if self._inner else ():
-            self.lines[row] = self._read_line(self.grid, row)
+        for row in self._inner.intersection(rows):
+            self.lines[row] = self._read_line(self.grid.texts[row], self.grid.filled[row], self.grid.rows[row])
             self._inner.discard(row)
         return self.lines
 
@@ -235,11 +240,12 @@ class Match:
     def plan(self, left: int, money: Sequence[str]) -> _Plan:
         """Return how figures are read from a sheet that begins in column ``left`` and states units of money."""
         key = (left, tuple(money))
-        if key not in self._plans:
+        plan = self._plans.get(key)
+        if plan is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            self._plans[key] = self._planned(*key)
-        return self._plans[key]
+            self._plans[key] = plan = self._planned(*key)
+        return plan
 
     def _planned(self, left: int, money: tuple[str, ...]) -> _Plan:
         plan = _Plan()
@@ -287,6 +293,7 @@ class Table:
         self.rows_above = range(begins, self._header.first)
         self.rows_of_header = range(self._header.first, self._header.last + 1)
         self._figures_in: dict[int, bool] = {}
+        self._rows_below: list[int] | None = None
         self.unit_column = self._unit_column()
         self.money = sheet.money_in(self.rows_above)
 
@@ -294,6 +301,7 @@ class Table:
         """Return the same table, ending before a row."""
         table = copy(self)
         table._below, table._figures_in = range(self._header.last + 1, row), {}
+        table._rows_below = None
         return table
 
     def finding(
@@ -374,7 +382,9 @@ class Table:
 
     def rows_below(self) -> list[int]:
         """Return the rows below the header that are not rows of figures."""
-        return [row for row in outer(self._below) if not self._is_figures(row)]
+        if self._rows_below is None:
+            self._rows_below = [row for row in outer(self._below) if not self._is_figures(row)]
+        return self._rows_below
 
     def texts_above(self) -> list[str]:
         """Return the texts above the header."""
@@ -478,13 +488,14 @@ class Table:
             readings = list(map(self._read, cells, plan.measures, addresses))
         observations = Observations(plan.indicator_ids, readings, addresses)
         submission = ReadSubmission(self._form.form_id, unit_id, period, row_role, grid.name, observations)
-        if any(map(_oddity_of, readings)):
-            for place, reading in enumerate(readings):
-                if reading is TYPED:
-                    readings[place] = reading = self._read(cells[place], plan.measures[place], addresses[place])
-                if reading.oddity:
-                    oddity = self._oddity(reading.oddity, addresses[place], reading.text, plan.indicators[place])
-                    submission.findings.append(oddity)
+        # Found in C: a row has many cells and few that are odd. The list is whole before any of them is read again.
+        for place in list(compress(range(len(readings)), map(_oddity_of, readings))):
+            reading = readings[place]
+            if reading is TYPED:
+                readings[place] = reading = self._read(cells[place], plan.measures[place], addresses[place])
+            if reading.oddity:
+                oddity = self._oddity(reading.oddity, addresses[place], reading.text, plan.indicators[place])
+                submission.findings.append(oddity)
         if readings and readings[0].state in _NOT_FILLED_IN:
             states = {reading.state for reading in readings}
             if "blank" in states and states <= _NOT_FILLED_IN:

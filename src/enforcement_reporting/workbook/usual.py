@@ -49,7 +49,8 @@ _REFERENCE = "0|[1-9][0-9]{0,6}"
 _IN_CELL = rf"(?:><v>([-+.0-9eE]++)</v></c>| t=\"s\"><v>({_REFERENCE})</v></c>|/>)"
 # How a sheet begins is looked for among those that have as many of their first characters in common.
 _SIGN, _MOST_HEADS, _LARGEST_HEAD = 600, 32, 4_000
-_from_json = json.JSONDecoder().raw_decode
+_BLANK = '""'  # a blank cell among numbers in JSON
+_from_json = json.JSONDecoder(parse_int=float).raw_decode
 _MARKUP = re.compile(r"[<&\r]")
 _EXTENT = re.compile(r"[A-Z]{1,3}[1-9][0-9]{0,6}(?::[A-Z]{1,3}[1-9][0-9]{0,6})?")
 _RANGE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6}):([A-Z]{1,3})([1-9][0-9]{0,6})")
@@ -183,23 +184,26 @@ def _sheet(xml: str, texts: Texts, styles: Styles, max_cells: int, lessons: Iter
     spans = _spans(f"{head.before}<sheetData/>{after}", top, left)
     if spans is None or (rows and (rows[-1][1] - top + 1) * width > max_cells):
         return None
-    lines: list[Cells] = []
-    texts_of_lines: list[tuple[str, ...]] = []
-    filled_in_lines: list[int] = []
-    for _, number, columns, cells, said, filled in rows:
-        while len(lines) < number - top:
-            lines.append([""] * width)
-            texts_of_lines.append(())
-            filled_in_lines.append(0)
-        if len(cells) < width:
-            placed: Cells = [""] * width
-            for column, cell in zip(columns, cells, strict=True):
-                placed[column - left] = cell
-            cells = placed
-        lines.append(cells)
-        texts_of_lines.append(said)
-        filled_in_lines.append(filled)
-    return UsualSheet(lines, top - 1, left - 1, spans, formats, texts_of_lines, filled_in_lines)
+    if rows and rows[-1][1] - top + 1 > len(rows):
+        by_number = {row[1]: row for row in rows}
+        rows = [by_number.get(number) or (number, number, (), [], (), 0) for number in range(top, rows[-1][1] + 1)]
+    return UsualSheet(
+        [cells if len(cells) == width else _placed(cells, columns, left, width) for _, _, columns, cells, _, _ in rows],
+        top - 1,
+        left - 1,
+        spans,
+        formats,
+        [row[4] for row in rows],
+        [row[5] for row in rows],
+    )
+
+
+def _placed(cells: Cells, columns: tuple[int, ...], left: int, width: int) -> Cells:
+    """Return a whole row, from column ``left`` on, that is blank where it has no cell."""
+    placed: Cells = [""] * width
+    for column, cell in zip(columns, cells, strict=True):
+        placed[column - left] = cell
+    return placed
 
 
 def _rows_below(
@@ -326,21 +330,20 @@ def _templated(xml: str, texts: Texts, styles: Styles, formats: dict[str, Number
             break
     else:
         return None
-    groups = match.groups("null")
+    groups = match.groups(_BLANK)
     row, columns, numbers, references = int(groups[0]), template.columns, groups[1::2], groups[2::2]
     try:
         # A spreadsheet writes its numbers as JSON does, and there is nothing faster to read many.
-        cells: Cells = ["" if number is None else float(number) for number in _from_json(f"[{','.join(numbers)}]")[0]]
-    except (ValueError, OverflowError):
+        cells: Cells = _from_json(f"[{','.join(numbers)}]")[0]
+    except ValueError:
         return None
     said = []
-    blank = numbers.count("null")
-    if references.count("null") < len(references):
+    if references.count(_BLANK) < len(references):
         for place, reference in enumerate(references):
-            if reference != "null":
+            if reference is not _BLANK:
                 cells[place] = text = texts[int(reference) + 1]
                 said.append(text)
-    filled = len(cells) - blank + len(said)
+    filled = len(cells) - numbers.count(_BLANK) + len(said)
     if styles.shown:
         for column, cell, style in zip(columns, cells, template.styles, strict=True):
             if type(cell) is float and (number_format := styles.shown.get(style)):
