@@ -249,6 +249,12 @@ def test_a_list_of_statements_is_bound_by_the_names_in_it(catalog: Catalog) -> N
     assert [(left.cell, left.figures) for left in read.unbound] == [("E6", (">100",)), ("E7", ("3",))]
 
 
+def test_a_figure_in_a_list_may_stand_on_two_lines(catalog: Catalog) -> None:
+    rows = [["2025年9月执法情况通报所述数字"], ["指标", "数值"], ["隐患数", "12\n条"], ["整改率", "98.5\n（估）"]]
+    read = Reader(catalog).read(workbook(Sheet(rows, name="所述")), "陈述.xlsx")
+    assert said(read) == {"all_units": {"found": Decimal(12), "fixed_rate": None}}
+
+
 def test_a_bulletin_of_no_period_is_not_taken(catalog: Catalog) -> None:
     read = Reader(catalog).read(
         workbook(

@@ -105,7 +105,7 @@ def flat(sentence: str) -> str:
 
 def signed(text: str) -> str:
     """Return the number in a text that may say which way it changed: 下降12.1% is -12.1%, 上升 0.5 个百分点 is 0.5."""
-    match = re.fullmatch(f"({DIRECTION})?(-?.*)", text)
+    match = re.fullmatch(f"({DIRECTION})?(-?.*)", text, re.DOTALL)
     assert match is not None
     word, number = (match[1] or "").removesuffix("了"), match[2]
     return f"-{number}" if word in _DOWN else number
