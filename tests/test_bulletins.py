@@ -200,6 +200,30 @@ def test_what_no_phrase_binds_is_listed_and_not_guessed(catalog: Catalog, text: 
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "排查隐患1.2万条，成效明显。",
+        "排查隐患12万余条，成效明显。",
+        "排查隐患3—5条，成效明显。",
+        "排查隐患3至5条，成效明显。",
+        "排查隐患3条至5条，成效明显。",
+        "排查隐患1, 234条，成效明显。",
+        "排查隐患300条以上，成效明显。",
+        "排查隐患300条左右，成效明显。",
+        "站点3个月，成效明显。",
+        "整改率提高1.2个百分点，成效明显。",
+        "整改率下降1.2%，成效明显。",
+        "整改率98.5%—99%，成效明显。",
+        "罚款3.2万元以上，成效明显。",
+    ],
+)
+def test_what_is_no_exact_figure_is_none(catalog: Catalog, text: str) -> None:
+    read = Reader(catalog).read(bulletin(text), "通报.xlsx")
+    assert said(read) == {}
+    assert read.unbound
+
+
 def test_days_numbers_of_documents_and_headings_are_no_figures(catalog: Catalog) -> None:
     texts = ["1.根据〔2023〕50号文件，9月26日前（第3季度），1-9月各项工作已完成。", "表1.2 各镇情况"]
     assert Reader(catalog).read(bulletin(*texts, "排查隐患1条。"), "通报.xlsx").unbound == []

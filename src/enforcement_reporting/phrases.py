@@ -30,7 +30,11 @@ _THOUSANDS = re.compile(r"(?<=[0-9])[,，](?=[0-9]{3}(?![0-9]))")
 _DOWN = ("下降", "减少", "降低", "回落", "下滑", "少", "降", "减")
 _UP = ("上升", "增长", "增加", "提高", "提升", "上涨", "多", "升", "增")
 DIRECTION = f"(?:{'|'.join((*_DOWN, *_UP))})了?"
-NUMBER = r"(?<![0-9.])[0-9]+(?:\.[0-9]+)?(?![0-9.]*[0-9])"
+NUMBER = r"(?<![0-9.])[0-9]++(?:\.[0-9]++)?+(?!\.+[0-9])"
+# A number that is one figure: no end of a range, and no part of what is parted in some other way.
+EXACT = rf"(?<![0-9.][-~/至到]){NUMBER}(?![-~/至到][0-9]|、[0-9]{{3}}(?![0-9]))"
+# What stands behind a number, or its unit of measure, that is no exact figure.
+INEXACT = "以上|以下|以内|左右|上下|[-~/至到][0-9]"
 
 
 class Place(NamedTuple):

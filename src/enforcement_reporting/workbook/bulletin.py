@@ -17,7 +17,17 @@ from typing import NamedTuple
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.periods import Period, speaks_of_time
-from enforcement_reporting.phrases import DIRECTION, NUMBER, Phrase, compiled, flat, named, signed
+from enforcement_reporting.phrases import (
+    DIRECTION,
+    EXACT,
+    INEXACT,
+    NUMBER,
+    Phrase,
+    compiled,
+    flat,
+    named,
+    signed,
+)
 from enforcement_reporting.texts import MONEY, joined, plain
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text
@@ -38,7 +48,8 @@ _NO_FIGURES = re.compile(
     r"|[0-9]{1,2}[日号时点]|第[0-9]+|[0-9]+(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2}|(?:附件|表)[0-9.]+|^[(]?[0-9]{1,2}[)、.](?![0-9])"
 )
 _FIGURE = re.compile(f"{NUMBER}(?:%|[家户个条项次件人起份宗处名场元万亿分]{{0,2}})")
-_NOT_A_COUNT = "(?![%‰余多]|个百分点)"
+_NOT_A_COUNT = "(?![%‰余多几十百千万亿倍]|个?月|个百分点|分之)"
+_OF_A_CHANGE = re.compile("[同环]比|百分点|变化|变动|提高|[较增减升降幅]")  # in the name of an indicator
 _LIST_COLUMNS = {"指标": "indicator", "数值": "figure", "范围": "scope", "期": "period", "陈述": "sentence"}
 _NOT_APPLICABLE: frozenset[str] = frozenset()
 
@@ -172,10 +183,15 @@ class BulletinReader:
         """Return the pattern of an indicator's number, with its unit of measure or without."""
         item = self._indicators[indicator_id]
         if item.unit_of_measure == "%":
-            return f"(?:{DIRECTION})?{NUMBER}(?:%|个百分点)"
+            names = (item.caption, *(joined(path) for path in (item.label, *item.aliases)))
+            if any(map(_OF_A_CHANGE.search, names)):
+                return f"(?:{DIRECTION})?{EXACT}(?:%|个百分点)(?!{INEXACT})"
+            return f"{EXACT}%(?!{INEXACT})"  # 整改率提高1.2个百分点 says nothing of the rate itself
         names = [*MONEY] if item.unit_of_measure in MONEY else [item.unit_of_measure]
         unit = "|".join(sorted(map(re.escape, map(plain, names)), key=len, reverse=True))
-        return f"{NUMBER}{_NOT_A_COUNT}(?:{unit}){'' if item.unit_of_measure in MONEY else '?'}"
+        if item.unit_of_measure in MONEY:
+            return f"{EXACT}(?:{unit})(?!{INEXACT})"
+        return f"{EXACT}(?:(?:{unit})(?!月|百分点|{INEXACT})|{_NOT_A_COUNT}(?!(?:{unit})?(?:{INEXACT})))"
 
     def _measure(self, item: Indicator) -> Measure:
         return measure_of(item.unit_of_measure, "", _NOT_APPLICABLE, item.measure_kind in ("flow", "stock"))
