@@ -64,7 +64,7 @@ bulletin:
   phrases:
     - 排查隐患{found}[，同比{found_change}]
     - 其中重大隐患{major}（{each:major}）
-    - 整改率{fixed_rate}
+    - 整改率{fixed_rate}[（{each:fixed_rate}）]
     - 罚款{fines}
     - {text: "{units}未排查出隐患", states: {found: 0}}
     - 站点{stations}
@@ -250,6 +250,9 @@ def test_an_enumeration_that_adds_up_to_something_else_is_a_question(catalog: Ca
 
     assert kinds("其中重大隐患20条（东镇10条，西镇4条）。") == ["enumeration_differs"]
     assert kinds("其中重大隐患14条（东镇10条，西镇4条）。") == []
+    assert kinds("其中重大隐患14条（东镇10条，西镇4条，园区2条）。") == []  # the zone is in the west
+    assert kinds("其中重大隐患16条（东镇10条，西镇4条，园区2条）。") == []  # or named beside it
+    assert kinds("各镇整改率80%（东镇75%，西镇90%）。") == []  # rates have no sum
 
 
 def test_a_list_of_statements_is_bound_by_the_names_in_it(catalog: Catalog) -> None:

@@ -85,6 +85,7 @@ class BulletinReader:
         self._units = {plain(name): unit for unit in authority.units.tree() for name in (unit.name, *unit.aliases)}
         self._indicators = {item.indicator_id: item for item in form.indicators}
         self._speaks_of = form.bulletin.speaks_of
+        self._counted = {(group, unit) for unit, group, _, counts in authority.members_by_group() if counts}
         self._own_unit = any(unit.unit_id == self._speaks_of for unit in authority.reporting_units)
         self._declared = form.bulletin.phrases
         self._by_name: dict[str, Indicator] = {}
@@ -199,12 +200,15 @@ class BulletinReader:
     def _enumerations(self, grid: Grid, said: Sequence[_Statement]) -> Iterator[ReadingFinding]:
         """Yield a finding where a figure is followed by what it is unit by unit, and these add up to something else."""
         for whole in (item for item in said if item.unit_id == self._speaks_of):
-            parts = [
-                item.reading.value
-                for item in said
-                if item.indicator_id == whole.indicator_id and item is not whole and item.reading.value is not None
-            ]
-            if parts and sum(parts) != whole.reading.value:
+            if self._indicators[whole.indicator_id].measure_kind not in ("flow", "stock"):
+                continue
+            parts, counted = [], []
+            for item in said:
+                if item.indicator_id == whole.indicator_id and item is not whole and item.reading.value is not None:
+                    parts.append(item.reading.value)
+                    if (self._speaks_of, item.unit_id) in self._counted:
+                        counted.append(item.reading.value)
+            if parts and whole.reading.value not in (None, sum(parts), sum(counted)):
                 finding = self._finding(grid, "enumeration_differs", whole)
                 yield replace(finding, expected="＋".join(f"{part:f}" for part in parts) + f"＝{sum(parts):f}")
 
