@@ -224,6 +224,38 @@ def test_what_is_no_exact_figure_is_none(catalog: Catalog, text: str) -> None:
     assert read.unbound
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "东镇排查隐患12条，向好。",
+        "东镇、西镇共排查隐患12条，向好。",
+        "其中，东镇人民政府全年排查隐患12条，向好。",
+        "全区总体平稳，东镇排查隐患12条，向好。",
+        "去年同期，全区排查隐患12条，向好。",
+        "上月排查隐患12条，向好。",
+    ],
+)
+def test_what_is_said_of_a_unit_or_of_an_earlier_time_is_not_bound_to_the_whole(catalog: Catalog, text: str) -> None:
+    read = Reader(catalog).read(bulletin(text), "通报.xlsx")
+    assert said(read) == {}
+    assert [left.figures for left in read.unbound] == [("12条",)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "东镇较为落后，全区共排查隐患12条，向好。",
+        "东镇等三家单位发力，排查隐患12条，向好。",
+        "在东镇召开现场会，排查隐患12条，向好。",
+        "较去年同期有进步，排查隐患12条，向好。",
+        "去年同期未开展，今年排查隐患12条，向好。",
+        "东镇未排查出隐患，排查隐患12条，向好。",
+    ],
+)
+def test_what_is_said_of_the_whole_is_bound_to_it(catalog: Catalog, text: str) -> None:
+    assert said(Reader(catalog).read(bulletin(text), "通报.xlsx"))["all_units"] == {"found": Decimal(12)}
+
+
 def test_days_numbers_of_documents_and_headings_are_no_figures(catalog: Catalog) -> None:
     texts = ["1.根据〔2023〕50号文件，9月26日前（第3季度），1-9月各项工作已完成。", "表1.2 各镇情况"]
     assert Reader(catalog).read(bulletin(*texts, "排查隐患1条。"), "通报.xlsx").unbound == []
