@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -254,6 +255,30 @@ def test_what_is_said_of_a_unit_or_of_an_earlier_time_is_not_bound_to_the_whole(
 )
 def test_what_is_said_of_the_whole_is_bound_to_it(catalog: Catalog, text: str) -> None:
     assert said(Reader(catalog).read(bulletin(text), "通报.xlsx"))["all_units"] == {"found": Decimal(12)}
+
+
+@pytest.mark.parametrize(
+    ("text", "figures"),
+    [
+        ("全区查封企业2012家，成效明显。", ("2012家",)),
+        ("全区查封企业20123家，成效明显。", ("20123家",)),
+        ("发放调查表120份，成效明显。", ("120份",)),
+        ("2012年以来，查封企业7家，成效明显。", ("7家",)),
+    ],
+)
+def test_a_figure_like_a_year_or_the_number_of_a_table_is_listed(
+    catalog: Catalog, text: str, figures: tuple[str, ...]
+) -> None:
+    assert [left.figures for left in Reader(catalog).read(bulletin(text), "通报.xlsx").unbound] == [figures]
+
+
+@pytest.mark.parametrize(
+    "text", ["东镇、" * 30_000, "1" * 100_000, "排查隐患12条，" * 12_000], ids=lambda text: text[:3]
+)
+def test_a_long_paragraph_is_read_in_seconds(catalog: Catalog, text: str) -> None:
+    began = time.monotonic()
+    Reader(catalog).read(f"2025年9月执法情况通报\n\n全区，{text}。\n".encode(), "通报.txt")
+    assert time.monotonic() - began < 10
 
 
 def test_days_numbers_of_documents_and_headings_are_no_figures(catalog: Catalog) -> None:

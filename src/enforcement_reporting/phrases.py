@@ -80,7 +80,8 @@ def named(names: Iterable[str], indicator_id: str, figure: str) -> Phrase:
 def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str]) -> Phrase:
     """Return a phrase as a pattern. ``figure`` gives the pattern of an indicator's number with its unit of measure."""
     names = "|".join(sorted(map(re.escape, map(plain, unit_names)), key=len, reverse=True)) or "(?!)"
-    units = f"(?:{names})(?:[、和及与]+(?:{names}))*"
+    # As many as an authority may have: an end to it keeps a long text from being read again from each name in it.
+    units = f"(?:{names})(?:[、和及与]{{1,3}}(?:{names})){{0,99}}"
     pattern: list[str] = []
     places: dict[str, Place] = {}
     for each, name, bracket, literal, _ in _TOKEN.findall(text):
@@ -91,7 +92,7 @@ def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str])
         elif name:
             places[group] = Place("each" if each else "figure", name)
             one = figure(name)
-            several = f"(?:{names})(?:为|:)?{one}(?:[、和及,]+(?:{names})(?:为|:)?{one})*"
+            several = f"(?:{names})(?:为|:)?{one}(?:[、和及,]{{1,3}}(?:{names})(?:为|:)?{one}){{0,99}}"
             pattern.append(f"(?P<{group}>{several if each else one})")
         elif bracket == "…":
             pattern.append(_ELLIPSIS)
