@@ -379,6 +379,25 @@ def test_where_a_unit_is_missing_a_sum_is_not_held_against(catalog: Catalog, tmp
     assert set(found_at_hand(catalog, tmp_path, sentence, table(UNITS[:1]))) == {"found"}  # of the east alone
 
 
+def test_where_a_unit_is_missing_the_rule_is_said_not_to_be_checked_or_its_figure_is_asked_for(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    suites, reader = load_suites(definitions(tmp_path), catalog), Reader(catalog)
+    workbooks = [reader.read(item, "a.xlsx") for item in (bulletin("全区共排查隐患15条，向好。"), table(UNITS[:1]))]
+    _, skipped = check_at_hand(catalog, suites, workbooks, as_printed=True)
+    assert "bulletin.found" in skipped.across_forms
+
+    def known(form_id: str, unit_id: str, period_id: str) -> dict[str, Decimal | None] | None:
+        return (
+            {"hazards.found": Decimal(4)} if (form_id, unit_id, period_id) == ("hazards", "west", "2025-09") else None
+        )
+
+    submissions, skipped = check_at_hand(catalog, suites, workbooks, as_printed=True, known=known)
+    (found,) = [finding for item in submissions for finding in item.findings if finding.rule_id == "bulletin.found"]
+    assert (found.stated, found.expected) == ("15条", "12")
+    assert "bulletin.found" not in skipped.across_forms
+
+
 def found_at_hand(catalog: Catalog, folder: Path, *workbooks: bytes) -> dict[str, RuleFinding]:
     """Return what the rules find in the bulletin among workbooks, by rule."""
     reader = Reader(catalog)
