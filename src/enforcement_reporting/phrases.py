@@ -30,7 +30,11 @@ _THOUSANDS = re.compile(r"(?<=[0-9])[,，](?=[0-9]{3}(?![0-9]))")
 _DOWN = ("下降", "减少", "降低", "回落", "下滑", "少", "降", "减")
 _UP = ("上升", "增长", "增加", "提高", "提升", "上涨", "多", "升", "增")
 DIRECTION = f"(?:{'|'.join((*_DOWN, *_UP))})了?"
-NUMBER = r"(?<![0-9.])[0-9]+(?:\.[0-9]+)?(?![0-9.]*[0-9])"
+NUMBER = r"(?<![0-9.])[0-9]++(?:\.[0-9]++)?+(?!\.+[0-9])"
+# A number that is one figure: no end of a range, and no part of what is parted in some other way.
+EXACT = rf"(?<![0-9.][-~/至到]){NUMBER}(?![-~/至到][0-9]|、[0-9]{{3}}(?![0-9]))"
+# What stands behind a number, or its unit of measure, that is no exact figure.
+INEXACT = "以上|以下|以内|左右|上下|[-~/至到][0-9]"
 
 
 class Place(NamedTuple):
@@ -76,7 +80,8 @@ def named(names: Iterable[str], indicator_id: str, figure: str) -> Phrase:
 def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str]) -> Phrase:
     """Return a phrase as a pattern. ``figure`` gives the pattern of an indicator's number with its unit of measure."""
     names = "|".join(sorted(map(re.escape, map(plain, unit_names)), key=len, reverse=True)) or "(?!)"
-    units = f"(?:{names})(?:[、和及与]+(?:{names}))*"
+    # As many as an authority may have: an end to it keeps a long text from being read again from each name in it.
+    units = f"(?:{names})(?:[、和及与]{{1,3}}(?:{names})){{0,99}}"
     pattern: list[str] = []
     places: dict[str, Place] = {}
     for each, name, bracket, literal, _ in _TOKEN.findall(text):
@@ -87,7 +92,7 @@ def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str])
         elif name:
             places[group] = Place("each" if each else "figure", name)
             one = figure(name)
-            several = f"(?:{names})(?:为|:)?{one}(?:[、和及,]+(?:{names})(?:为|:)?{one})*"
+            several = f"(?:{names})(?:为|:)?{one}(?:[、和及,]{{1,3}}(?:{names})(?:为|:)?{one}){{0,99}}"
             pattern.append(f"(?P<{group}>{several if each else one})")
         elif bracket == "…":
             pattern.append(_ELLIPSIS)
@@ -105,7 +110,7 @@ def flat(sentence: str) -> str:
 
 def signed(text: str) -> str:
     """Return the number in a text that may say which way it changed: 下降12.1% is -12.1%, 上升 0.5 个百分点 is 0.5."""
-    match = re.fullmatch(f"({DIRECTION})?(-?.*)", text)
+    match = re.fullmatch(f"({DIRECTION})?(-?.*)", text, re.DOTALL)
     assert match is not None
     word, number = (match[1] or "").removesuffix("了"), match[2]
     return f"-{number}" if word in _DOWN else number

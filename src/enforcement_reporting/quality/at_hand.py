@@ -128,7 +128,12 @@ def check_at_hand(
                     continue
                 needed = partners.keys() & {column.source for column in check.columns}
                 stands_alone = item.read.row_role != "unit" and not suite.form.bulletin
-                if not stands_alone and any(partners[source] is None for source in needed):
+                missing = any(
+                    partners[source] is None
+                    or (suite.form.bulletin and _lacks_figure(item, partners[source], check, source))
+                    for source in needed
+                )
+                if not stands_alone and missing:
                     skipped.across_forms += _rules_of([check])
                 if worked_out(check.condition)(row) is False:
                     item.findings.append(_finding(check, item, partners, row))
@@ -168,27 +173,43 @@ def _rolled_up(
     reports = [held.get((source.form_id, unit.unit_id, read.period.period_id)) for unit in units]
     sums: dict[str, Decimal | None] = {}
     if any(reports):
+        elsewhere = [
+            {} if report else known(source.form_id, unit.unit_id, read.period.period_id) or {}
+            for unit, report in zip(units, reports, strict=True)
+        ]
         for indicator in form.indicators:
             key = f"{form.form_id}.{indicator.indicator_id}"
-            owed = [
-                report.by_indicator.get(key) if report else None
-                for unit, report in zip(units, reports, strict=True)
-                if indicator.applies(unit.kind)
-            ]
-            if all(cell and cell.state != "unreadable" for cell in owed):
-                values = [cell.value for cell in owed if cell and cell.value is not None]
+            owed: list[tuple[bool, Decimal | None]] = []  # whether it can be read, and its value
+            for unit, report, figures in zip(units, reports, elsewhere, strict=True):
+                if not indicator.applies(unit.kind):
+                    continue
+                cell = report.by_indicator.get(key) if report else None
+                value = cell.value if cell else figures.get(key)
+                owed.append((cell.state != "unreadable" if cell else value is not None, value))
+            if all(is_read for is_read, _ in owed):
+                values = [value for _, value in owed if value is not None]
                 added = sum(values, Decimal(0))
                 if indicator.measure_kind not in ("flow", "stock") and values:
                     added = divided(added, Decimal(len(values)))
                 sums[key] = added if values else None
-    elif figures := known(source.form_id, read.unit_id, read.period.period_id):
-        sums = dict(figures)
+    elif of_all := known(source.form_id, read.unit_id, read.period.period_id):
+        sums = dict(of_all)
     else:
         return None
     readings = [Reading("blank" if value is None else "value", value, "", None, "") for value in sums.values()]
     observations = Observations(list(sums), readings, [""] * len(sums))
     together = ReadSubmission(form.form_id, read.unit_id, read.period, "total", "", observations)
     return Submission(together, item.workbook)
+
+
+def _lacks_figure(item: Submission, together: Submission | None, check: Check, source: Source) -> bool:
+    """Return whether a bulletin states what a rule is about, and not all units report that owe it."""
+    stated, known = item.by_indicator, together.by_indicator if together else {}
+    if check.severity is Severity.NOTICE:  # it only remarks on what another check of its rule is about
+        return False
+    own = [column for column in check.columns if column.source == Source(item.read.form_id)]
+    theirs = [column for column in check.columns if column.source == source]
+    return all(column.key in stated for column in own) and any(column.key not in known for column in theirs)
 
 
 def _at_hand(held: Mapping[tuple[str, str, str], Submission], item: Submission, source: Source) -> Submission | None:

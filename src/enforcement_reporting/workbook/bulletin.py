@@ -8,7 +8,8 @@ phrase binds is kept as it stands.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -17,7 +18,17 @@ from typing import NamedTuple
 from enforcement_reporting.catalog import Catalog, Form, Indicator, Unit
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.periods import Period, speaks_of_time
-from enforcement_reporting.phrases import DIRECTION, NUMBER, Phrase, compiled, flat, named, signed
+from enforcement_reporting.phrases import (
+    DIRECTION,
+    EXACT,
+    INEXACT,
+    NUMBER,
+    Phrase,
+    compiled,
+    flat,
+    named,
+    signed,
+)
 from enforcement_reporting.texts import MONEY, joined, plain
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text
@@ -33,12 +44,20 @@ _BROKEN = 20  # characters: a line without an end that is at least so long goes 
 _ENDED = re.compile(r"[。；;：:！!？?]['”’）)]?\s*$")
 _HEADING = re.compile(r"\s*(?:[（(]?[一二三四五六七八九十]{1,3}[）)、.．]|[（(]?[0-9]{1,2}[）)、.．](?![0-9]))")
 # Numbers that are no figures: days and periods, the numbers of documents, headings and annexes.
+_COUNTED = "家户个条项次件人起份宗处名场元万亿分%"
 _NO_FIGURES = re.compile(
-    r"[〔\[(]?(?:19|20)[0-9]{2}[〕\])]?(?:年度?|号)?|[0-9]{1,2}(?:月份?)?[-至到~][0-9]{1,2}月份?|[0-9]{1,2}月份?(?:[0-9]{1,2}[日号])?"
-    r"|[0-9]{1,2}[日号时点]|第[0-9]+|[0-9]+(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2}|(?:附件|表)[0-9.]+|^[(]?[0-9]{1,2}[)、.](?![0-9])"
+    rf"[〔\[(]?(?<![0-9.])(?:19|20)[0-9]{{2}}(?![0-9.{_COUNTED}])[〕\])]?(?:年度?|号)?"
+    r"|(?<![0-9])(?:[0-9]{1,2}(?:月份?)?[-至到~][0-9]{1,2}月份?|[0-9]{1,2}月份?(?:[0-9]{1,2}[日号])?)"
+    r"|(?<![0-9])(?:[0-9]{1,2}[日号时点]|[0-9]++(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2})|第[0-9]+"
+    rf"|(?:附件|表)[0-9.]++(?![{_COUNTED}])|^[(]?[0-9]{{1,2}}[)、.](?![0-9])"
 )
 _FIGURE = re.compile(f"{NUMBER}(?:%|[家户个条项次件人起份宗处名场元万亿分]{{0,2}})")
-_NOT_A_COUNT = "(?![%‰余多]|个百分点)"
+_NOT_A_COUNT = "(?![%‰余多几十百千万亿倍]|个?月|个百分点|分之)"
+_OF_A_CHANGE = re.compile("[同环]比|百分点|变化|变动|提高|[较增减升降幅]")  # in the name of an indicator
+# What a clause begins with that speaks of a time before, and what speaks of the bulletin's own again.
+_BEFORE = re.compile("(?:^|[、;:(])(?:而)?(?:去年|上年|前年|上一年|上个?月|上个?季度|上个?周|上期)")
+_NOW = re.compile("今年|本年|本月|本季|本周|本期|目前|截至")
+_TOGETHER = re.compile("等|单位|部门")
 _LIST_COLUMNS = {"指标": "indicator", "数值": "figure", "范围": "scope", "期": "period", "陈述": "sentence"}
 _NOT_APPLICABLE: frozenset[str] = frozenset()
 
@@ -71,9 +90,15 @@ class BulletinReader:
         self.form, self.calendar = form, form.calendar.calendar()
         authority = catalog.authority_by_id[form.authority_id]
         self.titles = [plain(title) for title in (form.title, *form.title_aliases)]
+        self._speaks_of = form.bulletin.speaks_of
         self._units = {plain(name): unit for unit in authority.units.tree() for name in (unit.name, *unit.aliases)}
         self._indicators = {item.indicator_id: item for item in form.indicators}
-        self._speaks_of = form.bulletin.speaks_of
+        self._counted = {(group, unit) for unit, group, _, counts in authority.members_by_group() if counts}
+        whole = [name for name, unit in self._units.items() if unit.unit_id == self._speaks_of]
+        parts = "|".join(sorted(map(re.escape, self._units.keys() - set(whole)), key=len, reverse=True)) or "(?!)"
+        # A clause that begins with a unit is about it, unless several are only named for what they are together.
+        self._of_a_unit = re.compile(f"(?:^|[、;:(])(?:其中|而)?(?:{parts})")
+        self._of_the_whole = re.compile("|".join(["全[区县市州省师镇]", *map(re.escape, whole)]))
         self._own_unit = any(unit.unit_id == self._speaks_of for unit in authority.reporting_units)
         self._declared = form.bulletin.phrases
         self._by_name: dict[str, Indicator] = {}
@@ -137,12 +162,37 @@ class BulletinReader:
             for match in phrase.pattern.finditer(text)
             if match[0]
         ]
-        taken: list[tuple[int, int]] = []
+        of_units = {
+            match.span() for match, phrase, _ in found if any(item.kind != "figure" for item in phrase.places.values())
+        }
+        is_of_others = self._of_others(text, of_units)
+        taken = bytearray(len(text))
         for match, phrase, states in sorted(found, key=lambda item: (item[0].start() - item[0].end(), item[0].start())):
-            if any(match.start() < end and start < match.end() for start, end in taken):
+            if taken.find(1, *match.span()) >= 0:
                 continue
-            taken.append(match.span())
+            taken[match.start() : match.end()] = bytes([1]) * len(match[0])
+            if match.span() not in of_units and is_of_others(match.start()):
+                continue
             yield *match.span(), list(self._figures(match, phrase, states))
+
+    def _of_others(self, text: str, of_units: Iterable[tuple[int, int]]) -> Callable[[int], bool]:
+        """Return what tells whether a place in a sentence is said of one of the units, or of an earlier time."""
+        left = list(text)
+        for start, end in of_units:  # what a phrase says of units by itself tells nothing of what comes after
+            left[start:end] = "。" * (end - start)
+        others = "".join(left)
+        patterns = (self._of_a_unit, self._of_the_whole, _BEFORE, _NOW)
+        ends = [[match.end() for match in pattern.finditer(others)] for pattern in patterns]
+
+        def is_of_others(place: int) -> bool:
+            last = (bisect_right(each, place) for each in ends)
+            unit, whole, before, now = (
+                each[count - 1] if count else -1 for each, count in zip(ends, last, strict=True)
+            )
+            together = _TOGETHER.search(text, unit, min(place, unit + _BROKEN)) if unit > whole else None
+            return (unit > whole and not together) or before > now
+
+        return is_of_others
 
     def _figures(
         self, match: re.Match[str], phrase: Phrase, states: dict[str, Decimal]
@@ -172,10 +222,15 @@ class BulletinReader:
         """Return the pattern of an indicator's number, with its unit of measure or without."""
         item = self._indicators[indicator_id]
         if item.unit_of_measure == "%":
-            return f"(?:{DIRECTION})?{NUMBER}(?:%|个百分点)"
+            captions = (item.caption, *(joined(path) for path in (item.label, *item.aliases)))
+            if any(map(_OF_A_CHANGE.search, captions)):
+                return f"(?:{DIRECTION})?{EXACT}(?:%|个百分点)(?!{INEXACT})"
+            return f"{EXACT}%(?!{INEXACT})"  # 整改率提高1.2个百分点 says nothing of the rate itself
         names = [*MONEY] if item.unit_of_measure in MONEY else [item.unit_of_measure]
         unit = "|".join(sorted(map(re.escape, map(plain, names)), key=len, reverse=True))
-        return f"{NUMBER}{_NOT_A_COUNT}(?:{unit}){'' if item.unit_of_measure in MONEY else '?'}"
+        if item.unit_of_measure in MONEY:
+            return f"{EXACT}(?:{unit})(?!{INEXACT})"
+        return f"{EXACT}(?:(?:{unit})(?!月|百分点|{INEXACT})|{_NOT_A_COUNT}(?!(?:{unit})?(?:{INEXACT})))"
 
     def _measure(self, item: Indicator) -> Measure:
         return measure_of(item.unit_of_measure, "", _NOT_APPLICABLE, item.measure_kind in ("flow", "stock"))
@@ -183,12 +238,15 @@ class BulletinReader:
     def _enumerations(self, grid: Grid, said: Sequence[_Statement]) -> Iterator[ReadingFinding]:
         """Yield a finding where a figure is followed by what it is unit by unit, and these add up to something else."""
         for whole in (item for item in said if item.unit_id == self._speaks_of):
-            parts = [
-                item.reading.value
-                for item in said
-                if item.indicator_id == whole.indicator_id and item is not whole and item.reading.value is not None
-            ]
-            if parts and sum(parts) != whole.reading.value:
+            if self._indicators[whole.indicator_id].measure_kind not in ("flow", "stock"):
+                continue
+            parts, counted = [], []
+            for item in said:
+                if item.indicator_id == whole.indicator_id and item is not whole and item.reading.value is not None:
+                    parts.append(item.reading.value)
+                    if (self._speaks_of, item.unit_id) in self._counted:
+                        counted.append(item.reading.value)
+            if parts and whole.reading.value not in (None, sum(parts), sum(counted)):
                 finding = self._finding(grid, "enumeration_differs", whole)
                 yield replace(finding, expected="＋".join(f"{part:f}" for part in parts) + f"＝{sum(parts):f}")
 
@@ -331,7 +389,7 @@ def _lines(grid: Grid) -> Iterator[_Line]:
         (column, cell), *others = filled
         text = "" if others or not isinstance(cell, str) else cell.replace("\0", "").strip()
         goes_on = len(pending.text) >= _BROKEN and column == pending.column and text
-        is_broken = _IN_SENTENCES.search(pending.text) and not _ENDED.search(pending.text)
+        is_broken = _IN_SENTENCES.search(pending.text) and not _ENDED.search(pending.text[-_BROKEN:])
         if goes_on and is_broken and not _HEADING.match(text):
             pending = replace(pending, text=pending.text + text)
             continue
