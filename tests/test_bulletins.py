@@ -25,7 +25,7 @@ from enforcement_reporting.warehouse import connect
 from enforcement_reporting.workbook import Reader, ReadWorkbook, UnreadableWorkbook
 from test_formats import cell, document, paragraph, run
 from test_formats import table as word_table
-from workbooks import Sheet, workbook
+from workbooks import Formatted, Sheet, workbook
 
 FILES = {
     "catalog/landing.yaml": "places: [{place_id: inbox, path: inbox, policy: archive}]",
@@ -559,3 +559,38 @@ def test_what_stands_above_a_table_in_a_document_is_read_once(catalog: Catalog) 
         *(("hazards", unit) for unit in ("east", "west", "zone")),
     ]
     assert not read.file_findings
+
+
+def test_a_sentence_that_begins_with_another_time_speaks_of_that(catalog: Catalog) -> None:
+    read = Reader(catalog).read(bulletin("8月，全区排查隐患10条；9月，全区排查隐患12条。"), "通报.xlsx")
+    found = {item.period.period_id: [seen.value for seen in item.observations] for item in read.submissions}
+    assert found == {"2025-08": [10], "2025-09": [12]}
+    assert not any(item.findings for item in read.submissions)
+
+
+def test_what_is_denied_is_no_figure(catalog: Catalog) -> None:
+    read = Reader(catalog).read(bulletin("全区未排查隐患12条，向好。", "排查隐患12，345条已整改。"), "通报.xlsx")
+    assert said(read) == {}
+    assert [left.cell for left in read.unbound] == ["A2", "A3"]
+
+
+@pytest.mark.parametrize("names", ["东镇和西镇均", "东镇、西镇2家单位", "东镇、西镇等"])
+def test_units_may_be_summed_up_before_something_is_said_of_them(catalog: Catalog, names: str) -> None:
+    read = Reader(catalog).read(bulletin(f"{names}未排查出隐患，须加强。"), "通报.xlsx")
+    assert said(read) == {"east": {"found": Decimal(0)}, "west": {"found": Decimal(0)}}
+
+
+def test_a_list_says_a_rate_as_its_cell_shows_it_and_a_period_in_words_of_its_own(catalog: Catalog) -> None:
+    rows = [
+        ["2025年9月执法情况通报所述数字"],
+        ["指标", "期", "数值"],
+        ["整改率", None, Formatted(0.755, "0.0%")],
+        ["隐患数", "去年同期", "9条"],
+        ["隐患数", 45900, "8条"],
+        ["隐患数", "8月", "7条"],
+        ["隐患数", None, None],
+    ]
+    read = Reader(catalog).read(workbook(Sheet(rows, name="所述")), "陈述.xlsx")
+    found = {item.period.period_id: [seen.value for seen in item.observations] for item in read.submissions}
+    assert found == {"2025-09": [Decimal("75.5")], "2025-08": [7]}
+    assert [left.cell for left in read.unbound] == ["C4", "C5", "C7"]

@@ -31,6 +31,7 @@ from enforcement_reporting.workbook.package import MAX_FILE_BYTES, too_many_byte
 
 _SIGNS = {Severity.ERROR: "✗ 错误", Severity.QUESTION: "？ 核实", Severity.NOTICE: "· 提示"}
 _CLEAN, _FINDINGS, _UNREADABLE = 0, 1, 2
+_NAMED = 6  # rules that were not checked
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ class Checked:
         """Return which rules were not checked, in one line, or nothing where all were."""
         parts = []
         if self.skipped.across_periods:
-            parts.append(f"须与其他各期比较的：{'、'.join(self.skipped.across_periods)}")
+            parts.append(f"须与其他各期比较的：{_some(self.skipped.across_periods)}")
         if self.skipped.across_forms:
-            parts.append(f"须与未提供（或自身有错误）的报表比较的：{'、'.join(self.skipped.across_forms)}")
+            parts.append(f"须与未提供（或自身有错误）的报表比较的：{_some(self.skipped.across_forms)}")
         return f"报送后才核对的规则：{'；'.join(parts)}。" if parts else ""
 
     def _recognised(self, submissions: Iterable[Submission], names: dict[str, str]) -> Iterator[str]:
@@ -143,6 +144,16 @@ class Checked:
             nothing = (None, None, None)
             yield Finding(file.name, *nothing, "reading.unreadable", Severity.ERROR, "", None, None, file.reason)
         yield from file.findings
+        for item in file.unbound:
+            message = ReadingFinding("statement_not_bound", item.sheet, stated=item.sentence).message()
+            figures = "、".join(item.figures)
+            place = (f"{item.sheet}!{item.cell}", figures, None, message, (item.sentence,))
+            yield Finding(file.name, None, None, None, "reading.statement_not_bound", Severity.NOTICE, *place)
+
+
+def _some(rules: Sequence[str]) -> str:
+    """Return the rules, or where they are many some of them and how many there are."""
+    return "、".join(rules) if len(rules) <= _NAMED else f"{'、'.join(rules[:_NAMED])}等 {len(rules)} 条"
 
 
 def check_files(
@@ -181,7 +192,7 @@ def _read(reader: Reader, path: Path) -> tuple[ReadWorkbook, str]:
         return ReadWorkbook(), "文件无法打开。"
     except UnreadableWorkbook as error:
         return ReadWorkbook(), error.reason
-    return read, "" if read.submissions else "其中没有可以采集的报表。"
+    return read, "" if read.submissions or read.unbound else "其中没有可以采集的报表。"
 
 
 def _findings(name: str, workbook: ReadWorkbook, submissions: Iterable[Submission]) -> Iterator[Finding]:

@@ -24,7 +24,10 @@ PlaceKind = Literal["figure", "each", "units"]
 
 _TOKEN = re.compile(r"\{(each:)?([a-z][a-z0-9_]*)\}|([\[\]…])|([^\[\]{}…]+)|(.)")
 _ELLIPSIS = r"[^0-9。;!?]{0,30}?"
-_THOUSANDS = re.compile(r"(?<=[0-9])[,，](?=[0-9]{3}(?![0-9]))")
+_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+
+# What may stand between units and what is said of them.
+_ALL_OF_THEM = "(?:等?[0-9]*[家个]?(?:单位|部门|县市|镇街|地区|乡镇)|等)?(?:均|都|也)?"
 
 # A word that says which way a figure has changed; what it says of the sign.
 _DOWN = ("下降", "减少", "降低", "回落", "下滑", "少", "降", "减")
@@ -88,7 +91,7 @@ def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str])
         group = f"p{len(places)}"
         if name == "units":
             places[group] = Place("units")
-            pattern.append(f"(?P<{group}>{units})(?:等[0-9]*[家个]?(?:单位|部门|县市|镇街|地区|乡镇)?)?")
+            pattern.append(f"(?P<{group}>{units}){_ALL_OF_THEM}")
         elif name:
             places[group] = Place("each" if each else "figure", name)
             one = figure(name)

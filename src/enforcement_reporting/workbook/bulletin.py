@@ -57,6 +57,8 @@ _OF_A_CHANGE = re.compile("[同环]比|百分点|变化|变动|提高|[较增减
 # What a clause begins with that speaks of a time before, and what speaks of the bulletin's own again.
 _BEFORE = re.compile("(?:^|[、;:(])(?:而)?(?:去年|上年|前年|上一年|上个?月|上个?季度|上个?周|上期)")
 _NOW = re.compile("今年|本年|本月|本季|本周|本期|目前|截至")
+_DENIED = re.compile("(?:未|没有|无|不)$")  # right before a phrase: 未排查隐患12条
+_LONGEST_TIME = 12  # characters with which a sentence begins that say a time
 _TOGETHER = re.compile("等|单位|部门")
 _LIST_COLUMNS = {"指标": "indicator", "数值": "figure", "范围": "scope", "期": "period", "陈述": "sentence"}
 _NOT_APPLICABLE: frozenset[str] = frozenset()
@@ -136,23 +138,34 @@ class BulletinReader:
             finding = ReadingFinding(kind, grid.name, stated=stated, expected=example, form=f"《{self.form.title}》")
             result.file_findings.append(replace(finding, form_id=self.form.form_id))
             return
-        read = self._listed(grid, listed, recognition.period, title, result) if listed else None
+        read = self._listed(grid, listed, recognition.period, result) if listed else None
         statements = list(read if read is not None else self._said(grid, recognition.period, result))
         result.submissions.extend(self._submissions(grid, statements))
 
     def _said(self, grid: Grid, period: Period, result: ReadWorkbook) -> Iterator[_Statement]:
-        """Yield what the sentences of a sheet state; what is not bound is added to the result."""
+        """Yield what the sentences of a sheet state; what is not bound is added to the result.
+
+        A sentence that begins with another time, 8月，…, speaks of that, but for a phrase that has these words in it.
+        """
         for line in _lines(grid):
             text = flat(line.text)
             left = list(text)
+            begins, _, _ = text.partition("、")
+            other = self._period_in(begins, period) if len(begins) <= _LONGEST_TIME < len(text) else None
             for start, end, found in self._matches(text):
                 left[start:end] = " " * (end - start)
-                said = [self._statement(*figure, period, line) for figure in found]
+                own = other if other and start else period
+                said = [self._statement(*figure, own, line) for figure in found]
                 result.sheet_findings[grid.name, self.form.form_id].extend(self._enumerations(grid, said))
                 yield from said
             rest = _NO_FIGURES.sub(" ", "".join(left))
             if figures := _FIGURE.findall(rest):
                 result.unbound.append(Unbound(grid.name, line.cell, line.text.strip(), tuple(figures)))
+
+    def _period_in(self, text: str, context: Period) -> Period | None:
+        """Return the period that a text itself speaks of; ``context`` may say the year."""
+        recognition = self.calendar.recognise([text], [context.name])
+        return recognition.period if recognition.evidence == text else None
 
     def _matches(self, text: str) -> Iterator[tuple[int, int, list[tuple[str, str, str]]]]:
         """Yield where phrases stand in a sentence, and the indicator, unit and number of each figure in them."""
@@ -169,6 +182,8 @@ class BulletinReader:
         taken = bytearray(len(text))
         for match, phrase, states in sorted(found, key=lambda item: (item[0].start() - item[0].end(), item[0].start())):
             if taken.find(1, *match.span()) >= 0:
+                continue
+            if _DENIED.search(text, max(0, match.start() - 3), match.start()):
                 continue
             taken[match.start() : match.end()] = bytes([1]) * len(match[0])
             if match.span() not in of_units and is_of_others(match.start()):
@@ -257,7 +272,7 @@ class BulletinReader:
         return _Statement(indicator_id, unit_id, period, reading, line.cell, line.text.strip())
 
     def _listed(
-        self, grid: Grid, columns: dict[str, int], period: Period, title: Sequence[str], result: ReadWorkbook
+        self, grid: Grid, columns: dict[str, int], period: Period, result: ReadWorkbook
     ) -> Iterator[_Statement]:
         """Yield what the rows of a list state; a row that is not bound is added to the result."""
         header = columns.pop("row")
@@ -268,9 +283,12 @@ class BulletinReader:
             cell = grid.address(row, columns["figure"])
             item = self._by_name.get(plain(said["indicator"]))
             unit = self._units.get(plain(said.get("scope", "")))
-            own = self.calendar.recognise([said.get("period", "")], title).period if said.get("period") else period
+            own = self._period_in(said["period"], period) if said.get("period") else period
             sentence = said.get("sentence", "")
-            if item is None or own is None or (unit is None and said.get("scope")):
+            shown_as, number = grid.formats.get(cell), _cell(grid.rows[row], columns["figure"])
+            if shown_as and isinstance(number, float) and item and item.measure_kind not in ("flow", "stock"):
+                said["figure"] = shown_as.show(number) or said["figure"]
+            if item is None or own is None or not said["figure"] or (unit is None and said.get("scope")):
                 words = sentence or " ".join(filter(None, said.values()))
                 result.unbound.append(Unbound(grid.name, cell, words, tuple(filter(None, [said["figure"]]))))
                 continue
