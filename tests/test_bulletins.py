@@ -140,14 +140,14 @@ def test_a_change_has_the_sign_of_its_word(number: Decimal, word: str) -> None:
 
 @given(st.integers(0, 10**12))
 def test_a_number_parted_by_commas_is_one_number(number: int) -> None:
-    phrase = compiled("排查隐患{found}", lambda _: f"{NUMBER}条", [])
+    phrase = compiled("排查隐患{found}", lambda *_: f"{NUMBER}条", [])
     match = phrase.pattern.search(flat(f"全区共排查隐患 {number:,} 条，"))
     assert match is not None
     assert match["p0"] == f"{number}条"
 
 
 def test_what_may_be_missing_may_be_missing() -> None:
-    phrase = compiled("罚款{fines}[，同比{change}]", lambda _: f"(?:{DIRECTION})?{NUMBER}", [])
+    phrase = compiled("罚款{fines}[，同比{change}]", lambda *_: f"(?:{DIRECTION})?{NUMBER}", [])
     for text, figures in (("罚款3，同比下降5", ("3", "下降5")), ("罚款3。", ("3", None))):
         match = phrase.pattern.search(flat(text))
         assert match is not None
@@ -189,6 +189,8 @@ def test_a_figure_said_without_a_number_is_bound_for_each_unit_named(catalog: Ca
         "排查隐患300余条，成效明显。",  # no exact figure
         "排查隐患45%，成效明显。",  # no count
         "罚款3次，成效明显。",  # no money
+        "排查隐患8家，成效明显。",  # no such measure
+        "排查隐患8条次，成效明显。",
     ],
 )
 def test_what_no_phrase_binds_is_listed_and_not_guessed(catalog: Catalog, text: str) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal, NamedTuple
 
 from enforcement_reporting.texts import plain
@@ -80,21 +81,25 @@ def named(names: Iterable[str], indicator_id: str, figure: str) -> Phrase:
     return Phrase(re.compile(pattern), {"p0": Place("figure", indicator_id)})
 
 
-def compiled(text: str, figure: Callable[[str], str], unit_names: Iterable[str]) -> Phrase:
-    """Return a phrase as a pattern. ``figure`` gives the pattern of an indicator's number with its unit of measure."""
+def compiled(text: str, figure: Callable[[str, str], str], unit_names: Iterable[str]) -> Phrase:
+    """Return a phrase as a pattern.
+
+    ``figure`` gives the pattern of an indicator's number with its unit of measure, given what stands right behind it.
+    """
     names = "|".join(sorted(map(re.escape, map(plain, unit_names)), key=len, reverse=True)) or "(?!)"
     # As many as an authority may have: an end to it keeps a long text from being read again from each name in it.
     units = f"(?:{names})(?:[、和及与]{{1,3}}(?:{names})){{0,99}}"
     pattern: list[str] = []
     places: dict[str, Place] = {}
-    for each, name, bracket, literal, _ in _TOKEN.findall(text):
+    tokens = _TOKEN.findall(text)
+    for (each, name, bracket, literal, _), behind in zip_longest(tokens, tokens[1:], fillvalue=("",) * 5):
         group = f"p{len(places)}"
         if name == "units":
             places[group] = Place("units")
             pattern.append(f"(?P<{group}>{units}){_ALL_OF_THEM}")
         elif name:
             places[group] = Place("each" if each else "figure", name)
-            one = figure(name)
+            one = figure(name, plain(behind[3])[:1])
             several = f"(?:{names})(?:为|:)?{one}(?:[、和及,]{{1,3}}(?:{names})(?:为|:)?{one}){{0,99}}"
             pattern.append(f"(?P<{group}>{several if each else one})")
         elif bracket == "…":

@@ -44,14 +44,15 @@ _BROKEN = 20  # characters: a line without an end that is at least so long goes 
 _ENDED = re.compile(r"[。；;：:！!？?]['”’）)]?\s*$")
 _HEADING = re.compile(r"\s*(?:[（(]?[一二三四五六七八九十]{1,3}[）)、.．]|[（(]?[0-9]{1,2}[）)、.．](?![0-9]))")
 # Numbers that are no figures: days and periods, the numbers of documents, headings and annexes.
-_COUNTED = "家户个条项次件人起份宗处名场元万亿分%"
+_MEASURES = "家户个条项次件人起份宗处名场"
+_COUNTED = f"{_MEASURES}元万亿分%"
 _NO_FIGURES = re.compile(
     rf"[〔\[(]?(?<![0-9.])(?:19|20)[0-9]{{2}}(?![0-9.{_COUNTED}])[〕\])]?(?:年度?|号)?"
     r"|(?<![0-9])(?:[0-9]{1,2}(?:月份?)?[-至到~][0-9]{1,2}月份?|[0-9]{1,2}月份?(?:[0-9]{1,2}[日号])?)"
     r"|(?<![0-9])(?:[0-9]{1,2}[日号时点]|[0-9]++(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2})|第[0-9]+"
     rf"|(?:附件|表)[0-9.]++(?![{_COUNTED}])|^[(]?[0-9]{{1,2}}[)、.](?![0-9])"
 )
-_FIGURE = re.compile(f"{NUMBER}(?:%|[家户个条项次件人起份宗处名场元万亿分]{{0,2}})")
+_FIGURE = re.compile(f"{NUMBER}(?:%|[{_MEASURES}元万亿分]{{0,2}})")
 _NOT_A_COUNT = "(?![%‰余多几十百千万亿倍]|个?月|个百分点|分之)"
 _OF_A_CHANGE = re.compile("[同环]比|百分点|变化|变动|提高|[较增减升降幅]")  # in the name of an indicator
 # What a clause begins with that speaks of a time before, and what speaks of the bulletin's own again.
@@ -233,8 +234,11 @@ class BulletinReader:
         names = sorted(self._units, key=len, reverse=True)
         return [self._units[name] for name in re.findall("|".join(map(re.escape, names)), text)]
 
-    def _pattern(self, indicator_id: str) -> str:
-        """Return the pattern of an indicator's number, with its unit of measure or without."""
+    def _pattern(self, indicator_id: str, behind: str = "") -> str:
+        """Return the pattern of an indicator's number, with its unit of measure or without.
+
+        Another unit of measure makes it another figure, unless the phrase has it ``behind`` the number.
+        """
         item = self._indicators[indicator_id]
         if item.unit_of_measure == "%":
             captions = (item.caption, *(joined(path) for path in (item.label, *item.aliases)))
@@ -245,7 +249,8 @@ class BulletinReader:
         unit = "|".join(sorted(map(re.escape, map(plain, names)), key=len, reverse=True))
         if item.unit_of_measure in MONEY:
             return f"{EXACT}(?:{unit})(?!{INEXACT})"
-        return f"{EXACT}(?:(?:{unit})(?!月|百分点|{INEXACT})|{_NOT_A_COUNT}(?!(?:{unit})?(?:{INEXACT})))"
+        alone = _NOT_A_COUNT if behind and behind in _MEASURES else f"{_NOT_A_COUNT}(?![{_MEASURES}])"
+        return f"{EXACT}(?:(?:{unit})(?![次月]|百分点|{INEXACT})|{alone}(?!(?:{unit})?(?:{INEXACT})))"
 
     def _measure(self, item: Indicator) -> Measure:
         return measure_of(item.unit_of_measure, "", _NOT_APPLICABLE, item.measure_kind in ("flow", "stock"))
