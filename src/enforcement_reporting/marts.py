@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -138,22 +138,19 @@ def export(
 
 @contextmanager
 def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], dict[str, Decimal | None] | None]]:
-    """Yield what tells the figures of a form that a unit or a group reported for a period, by indicator.
+    """Yield what tells the figures of a form that a unit reported for a period, by indicator: None where it is blank.
 
-    It answers None where nothing was reported, and leaves out what is incomplete.
+    It answers None where nothing was reported, and leaves out what could not be read.
     """
     query = """
-        select indicator_id, value from marts.fct_indicator_totals
-        where form_id = %(form)s and unit_id = %(unit)s and period_id = %(period)s and is_complete
-        union all
         select indicator_id, stated_value from marts.fct_indicator_values
-        where form_id = %(form)s and unit_id = %(unit)s and period_id = %(period)s
+        where form_id = %s and unit_id = %s and period_id = %s and cell_state <> 'unreadable'
     """
     with _connect(settings) as connection:
 
+        @cache
         def figures(form_id: str, unit_id: str, period_id: str) -> dict[str, Decimal | None] | None:
-            asked = {"form": form_id, "unit": unit_id, "period": period_id}
-            return dict(connection.execute(query, asked).fetchall()) or None
+            return dict(connection.execute(query, (form_id, unit_id, period_id)).fetchall()) or None
 
         yield figures
 

@@ -71,7 +71,7 @@ class NotChecked:
     across_forms: list[str] = field(default_factory=list)
 
 
-# What is known of a form, a unit or group and a period besides what is at hand: figures by indicator, or None.
+# What is known of a form, a unit and a period besides what is at hand: figures by indicator, or None.
 Known = Callable[[str, str, str], Mapping[str, Decimal | None] | None]
 
 
@@ -171,31 +171,28 @@ def _rolled_up(
         if (read.unit_id, unit.unit_id) in counted and unit.is_in_force(read.period)
     ]
     reports = [held.get((source.form_id, unit.unit_id, read.period.period_id)) for unit in units]
-    sums: dict[str, Decimal | None] = {}
-    if any(reports):
-        elsewhere = [
-            {} if report else known(source.form_id, unit.unit_id, read.period.period_id) or {}
-            for unit, report in zip(units, reports, strict=True)
-        ]
-        for indicator in form.indicators:
-            key = f"{form.form_id}.{indicator.indicator_id}"
-            owed: list[tuple[bool, Decimal | None]] = []  # whether it can be read, and its value
-            for unit, report, figures in zip(units, reports, elsewhere, strict=True):
-                if not indicator.applies(unit.kind):
-                    continue
-                cell = report.by_indicator.get(key) if report else None
-                value = cell.value if cell else figures.get(key)
-                owed.append((cell.state != "unreadable" if cell else value is not None, value))
-            if all(is_read for is_read, _ in owed):
-                values = [value for _, value in owed if value is not None]
-                added = sum(values, Decimal(0))
-                if indicator.measure_kind not in ("flow", "stock") and values:
-                    added = divided(added, Decimal(len(values)))
-                sums[key] = added if values else None
-    elif of_all := known(source.form_id, read.unit_id, read.period.period_id):
-        sums = dict(of_all)
-    else:
+    elsewhere = [
+        {} if report else known(source.form_id, unit.unit_id, read.period.period_id) or {}
+        for unit, report in zip(units, reports, strict=True)
+    ]
+    if not any(reports) and not any(elsewhere):
         return None
+    sums: dict[str, Decimal | None] = {}
+    for indicator in form.indicators:
+        key = f"{form.form_id}.{indicator.indicator_id}"
+        owed: list[tuple[bool, Decimal | None]] = []  # whether it can be read, and its value
+        for unit, report, figures in zip(units, reports, elsewhere, strict=True):
+            if not indicator.applies(unit.kind):
+                continue
+            cell = report.by_indicator.get(key) if report else None
+            is_read = cell.state != "unreadable" if cell else key in figures
+            owed.append((is_read, cell.value if cell else figures.get(key)))
+        if all(is_read for is_read, _ in owed):
+            values = [value for _, value in owed if value is not None]
+            added = sum(values, Decimal(0))
+            if indicator.measure_kind not in ("flow", "stock") and values:
+                added = divided(added, Decimal(len(values)))
+            sums[key] = added if values else None
     readings = [Reading("blank" if value is None else "value", value, "", None, "") for value in sums.values()]
     observations = Observations(list(sums), readings, [""] * len(sums))
     together = ReadSubmission(form.form_id, read.unit_id, read.period, "total", "", observations)
