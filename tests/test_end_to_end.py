@@ -103,7 +103,7 @@ MAILS = [
 # submission of each row, figures once. Beside the seven issues stand the four months that end with one. Beside what the
 # suites find, one report is late. In the published tables and in each of the seven issues, major hazards of the fire
 # brigade stay unfixed. Of the figures stated in texts, those of two authorities are nobody else's: the marts hold them.
-LANDED = (9 + 12, 92 + 22 + 200, 1123 + 191 + 200 * 28, 190 + 39 + 65 + 26 + (7 + 4) * 756 + 110, 12 + 18 + 12 + 1)
+LANDED = (9 + 12, 92 + 22 + 200, 1123 + 191 + 200 * 28, 190 + 39 + 65 + 26 + (7 + 4) * 756 + 110, 12 + 19 + 12 + 1)
 
 
 def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_middle_of_a_load(state: Path) -> None:

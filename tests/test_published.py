@@ -345,6 +345,7 @@ def test_exactly_the_statements_that_contradict_a_table_or_one_another_are_findi
         ("error", "全州", "kezhou_bulletin.typical_cases_reported_rate", "40%", "38%"),
         ("error", "全州应急管理部门", "chuxiong_bulletin.fixed_rate", "96.3%", "97.4%"),
         ("error", "区应急局", "licheng_bulletin.supervised", "10条", "15"),
+        ("error", "区文旅局", "licheng_bulletin.supervised_within_found", "1", "0"),
         ("error", "第一师阿拉尔市应急管理局", "alar_bulletin.one_count_of_units", "270", "280"),
         ("error", "荔城区", "licheng_bulletin.industries", "155", "154"),
         ("notice", "全州", "kezhou_bulletin.table_fixed_rate_mean", "67.56%", "70.65%"),
