@@ -154,7 +154,7 @@ def random_row(suite: Suite, random: Random) -> dict[str, Any]:
             off = Decimal(random.choice([0, 0, 0, 1, -1])).scaleb(-int(row[decimals] or 0))
             row[column_name(column, home)] = Decimal(right) + off
         for other in suite.checks:
-            if other.rule_id.endswith("_mean") and other.columns[0] == column and len(other.columns) == 2:
+            if other.rule_kind == "rate" and other.rule_id.endswith("_mean") and other.columns[0] == column:
                 mean = row[column_name(other.columns[1], home)]
                 if mean is not None and random.random() < 0.2:
                     row |= {decimals: Decimal(6), column_name(column, home): mean}

@@ -383,7 +383,7 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
     that owes it has reported it; else its rules say nothing.
     """
     home = suite.form.form_id
-    keys = [column.key for column in suite.columns if column.source == partner]
+    columns = [column for column in suite.columns if column.source == partner]
     owed = f"""
         select distinct c.group_id, d.period_id, u.unit_id, u.unit_kind
         from due d
@@ -397,7 +397,7 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
     """
     latest = _latest_sound(partner, f"select distinct unit_id, period_id from ({owed}) each_owed", "period_id")
     figures, read = [], []
-    for column in (column for column in suite.columns if column.source == partner):
+    for column in columns:
         key = _literal(column.key)
         owes = f"""
             (not exists (select from catalog.indicator_unit_kinds k where k.indicator_id = {key})
@@ -428,7 +428,7 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
             on latest.unit_id = owed.unit_id and latest.period_id = owed.period_id
         left join intake.observations o
             on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
-            and o.indicator_id in ({_literals(keys)})
+            and o.indicator_id in ({_literals(column.key for column in columns)})
         group by owed.group_id, owed.period_id
     """
 

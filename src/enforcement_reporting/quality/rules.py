@@ -410,19 +410,20 @@ class Compiler:
                 divided_by=denominator,
             )
         if rule.unit_rates:
-            yield self._mean_of_rates(rule, subject, f"({right} or {cut_off})", rounded)
+            yield self._mean_of_rates(rule, columns, f"({right} or {cut_off})", rounded)
 
-    def _mean_of_rates(self, rule: Rate, subject: Column, is_right: str, rounded: str) -> Check:
+    def _mean_of_rates(self, rule: Rate, columns: Sequence[Column], is_right: str, rounded: str) -> Check:
         """Return what tells that a bulletin states the mean of its units' rates: that is what rates come to there."""
         if not self.form.bulletin:
             raise ValueError(f"unit_rates: form {self.form.form_id} is no bulletin")
+        subject, *terms = columns
         (rates,) = self.resolve([rule.unit_rates or ""])
         if rates.form_id == self.form.form_id or self.indicator(rates).measure_kind != "rate":
             raise ValueError("unit_rates: expected a rate of a form that units report")
         mean, stated, decimals = self.column(rates), self.column(subject), self.decimals(subject)
         is_mean = f"(round({mean}, {decimals}) = {stated} or trunc({mean}, {decimals}) = {stated})"
         return self.check(
-            *(rule, rule.kind, (subject, rates), f"not coalesce({is_mean} and not {is_right}, false)"),
+            *(rule, rule.kind, (subject, rates, *terms), f"not coalesce({is_mean} and not {is_right}, false)"),
             self.typed(subject),
             rounded,
             {"subject": self.names([subject]), "unit_rates": self.names([rates])},
@@ -458,8 +459,7 @@ class Compiler:
         if subject.form_id != self.form.form_id:
             raise ValueError(f"stated: expected an indicator of form {self.form.form_id}")
         stated, exact = self.column(subject), self.sum_of(of)
-        decimals = quote(column_name(subject, self.form.form_id, "__decimals"))
-        typed = quote(column_name(subject, self.form.form_id, "__text"))
+        decimals, typed = self.decimals(subject), self.typed(subject)
         right = f"(round({exact}, {decimals}) = {stated})"
         cut_off = f"(trunc({exact}, {decimals}) = {stated})"
         names = {"subject": self.names([subject]), "of": self.names(of)}

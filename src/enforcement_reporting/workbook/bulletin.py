@@ -37,15 +37,15 @@ from enforcement_reporting.workbook.measures import Measure, Reading, measure_of
 from enforcement_reporting.workbook.submission import Observations, ReadSubmission, ReadWorkbook, Unbound
 
 _TITLE_ROWS = 12  # in which a bulletin's title stands, perhaps over several of them
-_PROSE = 40  # characters: a cell with more is a paragraph
+_LONGEST_LINE = 40  # characters: what is longer is no line of its own that dates a bulletin
 _SENTENCE = re.compile(r"[^。；;！!？?]+[。；;！!？?]?")
 _IN_SENTENCES = re.compile("[，。；,;]")
 _BROKEN = 20  # characters: a line without an end that is at least so long goes on in the next
 _ENDED = re.compile(r"[。；;：:！!？?]['”’）)]?\s*$")
 _HEADING = re.compile(r"\s*(?:[（(]?[一二三四五六七八九十]{1,3}[）)、.．]|[（(]?[0-9]{1,2}[）)、.．](?![0-9]))")
-# Numbers that are no figures: days and periods, the numbers of documents, headings and annexes.
-_MEASURES = "家户个条项次件人起份宗处名场"
+_MEASURES = "家户个条项次件人起份宗处名场"  # what things are counted in
 _COUNTED = f"{_MEASURES}元万亿分%"
+# Numbers that are no figures: days and periods, the numbers of documents, headings and annexes.
 _NO_FIGURES = re.compile(
     rf"[〔\[(]?(?<![0-9.])(?:19|20)[0-9]{{2}}(?![0-9.{_COUNTED}])[〕\])]?(?:年度?|号)?"
     r"|(?<![0-9])(?:[0-9]{1,2}(?:月份?)?[-至到~][0-9]{1,2}月份?|[0-9]{1,2}月份?(?:[0-9]{1,2}[日号])?)"
@@ -127,7 +127,7 @@ class BulletinReader:
         listed = _list_columns(grid)
         texts = [[as_text(text) for text in texts] for texts in grid.texts[: listed.get("row")]]
         head = [text for row in texts[:_TITLE_ROWS] for text in row if not _IN_SENTENCES.search(text)]
-        lines = [text for row in texts for text in row if len(text) < _PROSE and not _IN_SENTENCES.search(text)]
+        lines = [text for row in texts for text in row if len(text) < _LONGEST_LINE and not _IN_SENTENCES.search(text)]
         opening = [line.text for line in _lines(grid) if speaks_of_time(line.text)][:1]
         titles = [text for text in head if any(title in plain(text) for title in self.titles)]
         title = titles or ["".join(head)]
@@ -361,10 +361,10 @@ class Bulletins:
         if not self._readers or not _may_be_bulletin(grid):
             return False
         head = plain("".join(as_text(text) for texts in grid.texts[:_TITLE_ROWS] for text in texts))
-        named = [(title, reader) for reader in self._readers for title in reader.titles if title in head]
-        if not named:
+        titled = [(title, reader) for reader in self._readers for title in reader.titles if title in head]
+        if not titled:
             return False
-        _, reader = max(named, key=lambda item: len(item[0]))
+        _, reader = max(titled, key=lambda item: len(item[0]))
         unbound = len(result.unbound)
         reader.read(grid, file_name, dated, result)
         for item in result.unbound[unbound:]:
