@@ -241,7 +241,7 @@ READING_KINDS: dict[str, ReadingKind] = {
         Severity.NOTICE,
         "sheet",
         "未能对应到指标：“{stated}”，请人工核对。",
-        "{cells}: no phrase binds the figures {expected} in {stated!r}",
+        "{cells}: no phrase binds all figures in {stated!r}",
     ),
     "blank_submission": ReadingKind(
         Severity.ERROR,

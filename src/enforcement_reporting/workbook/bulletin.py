@@ -374,7 +374,6 @@ class Bulletins:
                     grid.name,
                     cells=f"{grid.name}!{item.cell}",
                     stated=item.sentence,
-                    expected="、".join(item.figures),
                     form_id=reader.form.form_id,
                 )
             )
