@@ -60,12 +60,18 @@ from catalog.periods
 where period_id = any(%(periods)s)
 order by period_id
 """
-OBSERVATIONS = """
-insert into intake.observations (
-    unit_id, submission_id, indicator_id, cell_state, stated_value, stated_text, decimals, sheet, cell
+LAYOUTS = """
+insert into intake.layouts (layout_id, indicator_ids)
+select form_id, array_agg(indicator_id order by indicator_id) from catalog.indicators group by form_id
+on conflict do nothing
+"""
+FIGURES = """
+insert into intake.figures (
+    unit_id, submission_id, layout_id, sheet, cell_states, stated_values, stated_texts, decimals, cells
 )
-select s.unit_id, s.submission_id, i.indicator_id, 'value', v.value, v.value::text, 0, '表',
-    chr(65 + i.sort_no %% 26) || '7'
+select s.unit_id, s.submission_id, s.form_id, '表', array_agg('value' order by i.indicator_id),
+    array_agg(v.value order by i.indicator_id), array_agg(v.value::text order by i.indicator_id),
+    array_agg(0 order by i.indicator_id), array_agg(chr(65 + i.sort_no %% 26) || '7' order by i.indicator_id)
 from intake.submissions s
 join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
 join catalog.indicators i on i.form_id = s.form_id
@@ -75,6 +81,7 @@ cross join lateral (
     )::numeric as value
 ) v
 where s.file_id in (select file_id from intake.files where file_name = any(%(files)s))
+group by s.unit_id, s.submission_id, s.form_id
 order by s.submission_id
 """
 VERDICTS = """
@@ -188,12 +195,12 @@ def receive(
     values = {"periods": periods, "mark": mark, "after": after, "unit": unit, "more": more}
     values["files"] = [period + mark for period in periods]
     with connect(settings) as connection:
-        for statement in (FILES, SUBMISSIONS, OBSERVATIONS, VERDICTS, TOUCHED):
+        for statement in (FILES, SUBMISSIONS, LAYOUTS, FIGURES, VERDICTS, TOUCHED):
             connection.execute(statement.encode(), values)
         connection.commit()
         connection.autocommit = True
         if len(periods) > 1:
-            connection.execute("vacuum analyze intake.submissions, intake.observations, quality.verdicts")
+            connection.execute("vacuum analyze intake.submissions, intake.figures, quality.verdicts")
 
 
 def as_of_instant(settings: Settings) -> datetime:

@@ -113,7 +113,7 @@ def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_midd
         with connect(warehouse) as blocker, connect(warehouse) as watcher:
             watcher.autocommit = True
             # The load writes a file's submissions, comes to its observations, and waits here.
-            blocker.execute("lock table intake.observations in access exclusive mode")
+            blocker.execute("lock table intake.figures in access exclusive mode")
             run = start(state, "run")
             waiting = (
                 "select split_part(application_name, ' ', 2)::int from pg_stat_activity"

@@ -233,11 +233,11 @@ def test_the_same_bytes_twice_in_one_batch_are_taken_in_once(settings: Settings)
 
 
 @contextmanager
-def held_up_before_the_observations(settings: Settings, tasks: int) -> Iterator[Callable[[], None]]:
+def held_up_before_the_figures(settings: Settings, tasks: int) -> Iterator[Callable[[], None]]:
     """Let so many tasks read their files and wait: one for this block with its submissions written, others for it."""
     with connect(settings) as blocker, connect(settings) as watcher:
         watcher.autocommit = True
-        blocker.execute("lock table intake.observations in access exclusive mode")
+        blocker.execute("lock table intake.figures in access exclusive mode")
 
         def all_are_waiting() -> None:
             waiting = (
@@ -262,7 +262,7 @@ def test_the_same_bytes_in_two_batches_at_work_beside_one_another_are_taken_in_o
             time.sleep(0.02)
     first, second = intake.list_chunks(settings, size=files)
     with ThreadPoolExecutor() as pool:
-        with held_up_before_the_observations(settings, 2) as wait:  # the second asks for the same in another order
+        with held_up_before_the_figures(settings, 2) as wait:  # the second asks for the same in another order
             running = [pool.submit(intake.take_in, settings, chunk, RECEIVED) for chunk in (first, second[::-1])]
             wait()
         outcomes = [task.result() for task in running]
@@ -281,7 +281,7 @@ def test_the_same_chunk_taken_in_by_two_tasks_at_once_is_recorded_once(settings:
     (inbox / "no.xlsx").write_bytes(b"not a workbook")
     (chunk,) = intake.list_chunks(settings)
     with ThreadPoolExecutor() as pool:
-        with held_up_before_the_observations(settings, 2) as wait:
+        with held_up_before_the_figures(settings, 2) as wait:
             running = [pool.submit(intake.take_in, settings, chunk, RECEIVED) for _ in range(2)]
             wait()
         expected = ({"taken_in": workbooks} if workbooks else {}) | {"unreadable": 1}
@@ -312,7 +312,7 @@ def test_files_are_recorded_in_batches_of_a_bounded_size(settings: Settings, mon
             assert query(settings, transactions) == [(batches,)], bound
 
 
-@pytest.mark.parametrize("part", ["sheet", "observations"])
+@pytest.mark.parametrize("part", ["sheet", "figures"])
 def test_a_file_that_the_database_refuses_is_refused_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -326,8 +326,9 @@ def test_a_file_that_the_database_refuses_is_refused_alone(
         if name == "3.xlsx" and part == "sheet":
             last.sheet = "\0"  # the server does not take it
         elif name == "3.xlsx":
-            twice = [column * 2 for column in zip(*last.observations.rows(), strict=True)]
-            last.observations = Observations(*twice)  # the key forbids it
+            said = last.observations
+            twice = (list(column) * 2 for column in (said.indicator_ids, said.readings, said.cells))
+            last.observations = Observations(*twice)  # a layout has each indicator once
         return result
 
     monkeypatch.setattr(Reader, "read", with_what_no_text_may_hold)
@@ -477,8 +478,8 @@ def test_killed_in_the_middle_of_a_load_and_run_again_leaves_the_same_rows(
 
     with connect(settings) as blocker, connect(settings) as watcher:
         watcher.autocommit = True
-        # The load gets as far as the observations, with its submissions written, and waits there.
-        blocker.execute("lock table intake.observations in access exclusive mode")
+        # The load gets as far as the figures, with its submissions written, and waits there.
+        blocker.execute("lock table intake.figures in access exclusive mode")
         task = subprocess.Popen(
             [sys.executable, "-c", _TAKE_IN],
             env={
@@ -494,7 +495,7 @@ def test_killed_in_the_middle_of_a_load_and_run_again_leaves_the_same_rows(
         )
         deadline = time.monotonic() + 30
         while not watcher.execute(waiting.encode()).fetchone():
-            assert time.monotonic() < deadline and task.poll() is None, "the load never reached the observations"
+            assert time.monotonic() < deadline and task.poll() is None, "the load never reached the figures"
             time.sleep(0.05)
         task.send_signal(signal.SIGKILL)
         task.wait()

@@ -24,6 +24,7 @@ from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.periods import Calendar, CalendarKind
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
+from warehouse import Cell, state_figures
 
 CATALOG = """
 insert into catalog.authorities values ('au', '市应急局', 'Asia/Shanghai');
@@ -98,13 +99,12 @@ class Source:
             "insert into intake.submissions values (%s, %s, %s, %s, %s, %s, %s, 'collect', %s, '月报')",
             [submission, unit, form, period, role, file_id, f"sha{self.files}", received_at],
         )
-        for column, (name, text) in enumerate(cells.items()):
+        stated = {}
+        for letter, (name, text) in zip("BCDE", cells.items(), strict=False):
             value = Decimal(text) if text not in ("", "—") else None
             state = "blank" if text == "" else "not_applicable" if value is None else "value" if value else "zero"
-            self.execute(
-                "insert into intake.observations values (%s, %s, %s, %s, %s, %s, 0, '月报', %s)",
-                [unit, submission, f"{form}.{name}", state, value, text, "BCDE"[column] + "5"],
-            )
+            stated[f"{form}.{name}"] = Cell(f"{letter}5", state, value, text)
+        state_figures(self.connection, unit, submission, "月报", stated)
         self.execute(
             "insert into intake.touched (form_id, period_id, unit_id) values (%s, %s, %s)", [form, period, unit]
         )
@@ -414,6 +414,7 @@ def test_bi_reader_reads_the_marts_and_nothing_else(story: Story) -> None:
         assert connection.execute("select count(*) from marts.dim_unit").fetchone() == (7,)
         for forbidden in (
             "intake.observations",
+            "intake.figures",
             "staging.stg_intake__observations",
             "intermediate.int_periods_touched",
         ):
@@ -521,10 +522,10 @@ def test_a_mart_that_cannot_be_built_is_named_and_nothing_is_forgotten(story: St
         source = Source(connection, files=100)
         # A reported zero that is not 0: no figure of ours may say so.
         source.submit("a", MARCH, "accepted", checks="1")
-        connection.execute("update intake.observations set cell_state = 'zero' where submission_id = 's101'")
+        connection.execute("update intake.figures set cell_states = array['zero'] where submission_id = 's101'")
         with pytest.raises(marts.MartsError, match=r"fct_indicator_values: .*violates check constraint"):
             marts.build(story.settings)
-        connection.execute("update intake.observations set cell_state = 'value' where submission_id = 's101'")
+        connection.execute("update intake.figures set cell_states = array['value'] where submission_id = 's101'")
     assert marts.build(story.settings)["built"]
     assert one(everything(story.settings), "fct_indicator_values", period_id=MARCH)["stated_value"] == 1
 

@@ -25,6 +25,7 @@ from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_obligations
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect, load_catalog_tables
+from warehouse import Cell, state_figures
 
 Row = dict[str, Any]
 
@@ -164,10 +165,8 @@ def record(connection: psycopg.Connection, sent: Sent) -> None:
         [name, sent.unit, sent.form, sent.period, row[0], name, sent.policy, received],
     )
     indicator = "f.checks" if sent.form == "f" else "g.shifts"
-    connection.execute(
-        "insert into intake.observations values (%s, %s, %s, %s, %s, %s, 0, '报表', 'B5')",
-        [sent.unit, name, indicator, "value" if sent.value else "zero", sent.value, str(sent.value)],
-    )
+    cell = Cell("B5", "value" if sent.value else "zero", sent.value, str(sent.value))
+    state_figures(connection, sent.unit, name, "报表", {indicator: cell})
     if sent.outcome:
         accepted = received if sent.outcome != "returned" else None
         connection.execute(

@@ -36,6 +36,7 @@ from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_submissions
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
+from warehouse import Cell, state_figures
 
 Row = dict[str, Any]
 
@@ -379,17 +380,16 @@ def record(settings: Settings, sent: Iterable[Sent]) -> None:
                 "insert into intake.submissions values (%s, %s, %s, %s, 'unit', %s, %s, 'collect', %s, '报表')",
                 [name, item.unit, item.form, item.period, row[0], name, received_at],
             )
-            connection.cursor().executemany(
-                "insert into intake.observations values (%s, %s, %s, %s, %s, %s, 0, '报表', %s)",
-                [
-                    (
-                        *(item.unit, name, f"{item.form}.{indicator}"),
-                        "blank" if value is None else "value" if value else "zero",
-                        *(value, "" if value is None else str(value), f"{letter}5"),
-                    )
-                    for letter, (indicator, value) in zip("BCDEFGH", item.cells.items(), strict=False)
-                ],
-            )
+            stated = {
+                f"{item.form}.{indicator}": Cell(
+                    f"{letter}5",
+                    "blank" if value is None else "value" if value else "zero",
+                    value,
+                    "" if value is None else str(value),
+                )
+                for letter, (indicator, value) in zip("BCDEFGH", item.cells.items(), strict=False)
+            }
+            state_figures(connection, item.unit, name, "报表", stated)
             if item.outcome:
                 connection.execute("insert into quality.verdicts values (%s, %s, %s)", [item.unit, name, item.outcome])
             connection.execute(

@@ -146,8 +146,10 @@ def does_not_apply(settings: Settings) -> None:
     """Let what c left blank be a cell that does not apply to it."""
     with connect(settings) as connection:
         connection.execute(
-            "update intake.observations set cell_state = 'not_applicable'"
-            " where unit_id = 'c' and indicator_id = 'r.fined'"
+            "update intake.figures f"
+            " set cell_states[array_position(l.indicator_ids, 'r.fined')] = 'not_applicable'"
+            " from intake.layouts l where l.layout_id = f.layout_id and f.unit_id = 'c'"
+            " and 'r.fined' = any(l.indicator_ids)"
         )
 
 

@@ -25,6 +25,7 @@ from psycopg import sql
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
 from enforcement_reporting.quality import past
+from enforcement_reporting.quality.figures import CELLS_READ, Figures
 from enforcement_reporting.quality.past import SOUND
 from enforcement_reporting.quality.proposing import propose
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CELLS_READ = "array_agg(o.indicator_id) filter (where o.cell_state <> 'unreadable')"
 _LEFT_OUT = f"array[{', '.join(map(repr, LEFT_OUT))}]"
 
 
@@ -211,7 +211,7 @@ def _analyze_after_a_large_load(connection: psycopg.Connection) -> None:
         "select (select count(*) from due) > 0.1 * reltuples from pg_class where oid = 'intake.submissions'::regclass"
     ).fetchone()
     if row and row[0]:
-        for table in ("intake.submissions", "intake.observations", "quality.findings", "catalog.units"):
+        for table in ("intake.submissions", "intake.figures", "quality.findings", "catalog.units"):
             connection.execute(f"analyze {table}".encode())
         connection.execute("analyze catalog.periods, catalog.unit_closure")
 
@@ -238,9 +238,6 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     ``wide_then``: the partners are those that had been received by then.
     """
 
-    def as_at(alias: str) -> str:
-        return f", {alias}.as_at" if at_instants else ""
-
     listed = "instants" if at_instants else "due"
     home = suite.form.form_id
     own = [column for column in suite.columns if column.source == Source(home)]
@@ -248,14 +245,13 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     if at_instants:
         fixed.append("d.as_at")
     select = [*fixed, "p.period_name", "p.ends_on", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id"]
-    names = {"cells_read": _CELLS_READ}
-    names |= {_quoted(column_name(column, home)): _value(column) for column in own}
+    figures = Figures([column.key for column in own])
+    select.append(f"{CELLS_READ} as cells_read")
+    select += [f"{figures.value(column.key)} as {_quoted(column_name(column, home))}" for column in own]
     for column in sorted(suite.stated_rates):
-        which = f"max(%s) filter (where o.indicator_id = {_literal(column.key)})"
-        names[_quoted(column_name(column, home, "__decimals"))] = which % "o.decimals"
-        names[_quoted(column_name(column, home, "__text"))] = which % "o.stated_text"
+        for array, end in (("decimals", "__decimals"), ("stated_texts", "__text")):
+            select.append(f"{figures.said(array, column.key)} as {_quoted(column_name(column, home, end))}")
     joins, outer = "", ["own.*"]
-    figures = ", ".join(f"{value} as {name}" for name, value in names.items())
     for earlier in ("previous", "year_ago"):
         outer.append(f"{earlier}.period_name as {earlier}_period_name")
         joins += f"""
@@ -265,36 +261,19 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     for number, partner in enumerate(suite.partners):
         alias = f"partner_{number}"
         columns = [column for column in suite.columns if column.source == partner]
-        values = ", ".join(f"{_value(column)} as {_quoted(column_name(column, home))}" for column in columns)
         outer += [
             f"{alias}.{name} as {_quoted(column_name(partner.column(name), home))}"
             for name in ("submission_id", "received_at", "cells_read")
         ]
         outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
-        period = _period_of(partner)
+        of_period = f"{alias}.unit_id = own.unit_id and {alias}.period_id = own.{_period_of(partner)}"
         if suite.form.bulletin and partner.when == "now":
-            joins += f"""
-            left join ({_rolled_up(suite, partner)}) {alias}
-                on {alias}.unit_id = own.unit_id and {alias}.period_id = own.period_id
-            """
-            continue
-        wanted = f"""
-            select distinct d.unit_id, p.{period}{as_at("d")}
-            from {listed} d
-            join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
-            where d.form_id = {_literal(home)}
-        """
-        joins += f"""
-        left join (
-            select latest.unit_id, latest.period_id, latest.submission_id, latest.received_at{as_at("latest")},
-                {_CELLS_READ} as cells_read, {values}
-            from ({_latest_sound(partner, wanted, period, at_instants=at_instants)}) latest
-            join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
-            where o.indicator_id in ({_literals(column.key for column in columns)})
-            group by 1, 2, 3, 4{as_at("latest")}
-        ) {alias} on {alias}.unit_id = own.unit_id and {alias}.period_id = own.{period} and own.row_role = 'unit'
-            {f"and {alias}.as_at = own.as_at" if at_instants else ""}
-        """
+            _put_down(connection, alias, _rolled_up(suite, partner))
+            joins += f" left join {alias} on {of_period}"
+        else:
+            _put_down(connection, alias, _reported(suite, partner, listed, at_instants=at_instants))
+            joins += f" left join {alias} on {of_period} and own.row_role = 'unit'"
+            joins += f" and {alias}.as_at = own.as_at" if at_instants else ""
     if suite.past and not at_instants:  # it is only ever asked about, and errors alone are followed through time
         outer += [f"past.{name}" for name in past.lay_out(connection, suite)]
         joins += """
@@ -303,7 +282,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     if suite.form.total_row and suite.reach == "form":
         of_rows = [(column, "__sum", "sum") for column in own]
         of_rows += [(column, f"__{of}", of) for column in suite.spread for of in ("min", "max", "count")]
-        sums = ", ".join(f"{_if_read(c, of)} as {_quoted(column_name(c, home, end))}" for c, end, of in of_rows)
+        sums = [f"{_if_read(figures, c, of)} as {_quoted(column_name(c, home, end))}" for c, end, of in of_rows]
         outer += ["total.rows_summed", "total.rows_left_out"]
         outer += [f"total.{_quoted(column_name(column, home, end))}" for column, end, _ in of_rows]
         joins += f"""
@@ -313,7 +292,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
                     select count(*) from quality.findings f
                     where f.file_id = printed.file_id and f.sheet = printed.sheet and f.rule_kind = any({_LEFT_OUT})
                 ) as rows_left_out,
-                {sums}
+                {", ".join(sums)}
             from due d
             join intake.submissions printed
                 on printed.unit_id = d.unit_id and printed.submission_id = d.submission_id
@@ -322,7 +301,8 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
             join intake.submissions s
                 on s.file_id = printed.file_id and s.form_id = printed.form_id and s.sheet = printed.sheet
                 and s.period_id = printed.period_id and s.row_role = 'unit' and s.unit_id = below.unit_id
-            join intake.observations o on o.unit_id = s.unit_id and o.submission_id = s.submission_id
+            join intake.figures f on f.unit_id = s.unit_id and f.submission_id = s.submission_id
+            left join places on places.layout_id = f.layout_id
             group by printed.submission_id, printed.file_id, printed.sheet
         ) total on total.submission_id = own.submission_id
         """
@@ -332,22 +312,16 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         connection.execute(
             f"""
             create {kind} table {table} as
+            with places as materialized ({figures.places})
             select {", ".join(outer)}
             from (
-                select {", ".join(select)}, {", ".join(f"figures.{name}" for name in names)}
+                select {", ".join(select)}
                 from {listed} d
                 join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
                 left join catalog.units u on u.unit_id = s.unit_id
                 left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
-                left join (
-                    select o.unit_id, o.submission_id, {figures}
-                    from (
-                        select distinct unit_id, submission_id from {listed} where form_id = {_literal(home)}
-                    ) d
-                    join intake.observations o on o.unit_id = d.unit_id and o.submission_id = d.submission_id
-                    where o.indicator_id in ({_literals(column.key for column in own)})
-                    group by o.unit_id, o.submission_id
-                ) figures on figures.unit_id = s.unit_id and figures.submission_id = s.submission_id
+                left join intake.figures f on f.unit_id = s.unit_id and f.submission_id = s.submission_id
+                left join places on places.layout_id = f.layout_id
                 where d.form_id = {_literal(home)}
             ) own
             {joins}
@@ -356,6 +330,34 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         key = "submission_id, as_at" if at_instants else "submission_id"
         connection.execute(f"alter table {table} add primary key ({key})".encode())
         connection.execute(f"analyze {table} (submission_id, unit_id)".encode())  # what it is joined by
+
+
+def _put_down(connection: psycopg.Connection, name: str, query: str) -> None:
+    """Make a temporary table of a query's rows: what is joined to them is planned on how many there are."""
+    connection.execute(f"drop table if exists {name}".encode())
+    connection.execute(f"create temporary table {name} as {query}".encode())
+    connection.execute(f"analyze {name} (unit_id, period_id)".encode())
+
+
+def _reported(suite: Suite, partner: Source, listed: str, *, at_instants: bool) -> str:
+    """Return the query of what the units of the submissions ``listed`` report on the form of a partner."""
+    home, period = suite.form.form_id, _period_of(partner)
+    columns = [column for column in suite.columns if column.source == partner]
+    figures = Figures([column.key for column in columns])
+    values = ", ".join(f"{figures.value(column.key)} as {_quoted(column_name(column, home))}" for column in columns)
+    wanted = f"""
+        select distinct d.unit_id, p.{period}{", d.as_at" if at_instants else ""}
+        from {listed} d
+        join catalog.periods p on p.form_id = d.form_id and p.period_id = d.period_id
+        where d.form_id = {_literal(home)}
+    """
+    return f"""
+        with places as materialized ({figures.places})
+        select latest.*, {CELLS_READ} as cells_read, {values}
+        from ({_latest_sound(partner, wanted, period, at_instants=at_instants)}) latest
+        join intake.figures f on f.unit_id = latest.unit_id and f.submission_id = latest.submission_id
+        join places on places.layout_id = f.layout_id
+    """
 
 
 def _latest_sound(partner: Source, wanted: str, period: str, *, at_instants: bool = False) -> str:
@@ -396,7 +398,8 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
         where d.form_id = {_literal(home)}
     """
     latest = _latest_sound(partner, f"select distinct unit_id, period_id from ({owed}) each_owed", "period_id")
-    figures, read = [], []
+    figures = Figures([column.key for column in columns])
+    values, read = [], []
     for column in columns:
         key = _literal(column.key)
         owes = f"""
@@ -408,27 +411,26 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
         """
         name = _quoted(column_name(column, home))
         is_count = f"(select measure_kind in ('flow', 'stock') from catalog.indicators where indicator_id = {key})"
-        added, mean = (
-            f"{what}(o.stated_value) filter (where o.indicator_id = {key} and {owes})" for what in ("sum", "avg")
-        )
-        figures.append(f"case when {is_count} then {added} else {mean} end as {name}")
+        added, mean = (f"{what}({figures.value(column.key)}) filter (where {owes})" for what in ("sum", "avg"))
+        values.append(f"case when {is_count} then {added} else {mean} end as {name}")
+        state = figures.said("cell_states", column.key)
         read.append(f"""
             case
-                when count(*) filter (where o.indicator_id = {key} and o.cell_state <> 'unreadable' and {owes})
+                when count(*) filter (where {state} <> 'unreadable' and {owes})
                     = count(distinct owed.unit_id) filter (where {owes})
                 then {key}
             end
         """)
     return f"""
+        with places as materialized ({figures.places})
         select owed.group_id as unit_id, owed.period_id, null::text as submission_id,
-            max(latest.received_at) as received_at, {", ".join(figures)},
+            max(latest.received_at) as received_at, {", ".join(values)},
             array_remove(array[{", ".join(read)}], null) as cells_read
         from ({owed}) owed
         left join ({latest}) latest
             on latest.unit_id = owed.unit_id and latest.period_id = owed.period_id
-        left join intake.observations o
-            on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
-            and o.indicator_id in ({_literals(column.key for column in columns)})
+        left join intake.figures f on f.unit_id = latest.unit_id and f.submission_id = latest.submission_id
+        left join places on places.layout_id = f.layout_id
         group by owed.group_id, owed.period_id
     """
 
@@ -528,8 +530,7 @@ def _finding_statement(suite: Suite, check: Check) -> str:
     home = suite.form.form_id
     keys = [column.key for column in check.columns]
     severity = _literal(check.severity.value)
-    own_keys = _literals(_keys_of(check, Source(home)))
-    sides = [f"(o.submission_id = w.submission_id and o.indicator_id in ({own_keys}))"]
+    held = [("w.submission_id", _keys_of(check, Source(home)))]
     partners = sorted({column.source for column in check.columns} - {Source(home)})
     if partners and check.severity is Severity.ERROR and not suite.form.bulletin:
         severity = f"""
@@ -546,8 +547,8 @@ def _finding_statement(suite: Suite, check: Check) -> str:
     for partner in partners:
         if partner.when == "now":  # the cells of another period stand in another workbook, which the clerk sent before
             id_column = _quoted(column_name(partner.column("submission_id"), home))
-            keys_of_partner = _literals(_keys_of(check, partner))
-            sides.append(f"(o.submission_id = w.{id_column} and o.indicator_id in ({keys_of_partner}))")
+            held.append((f"w.{id_column}", _keys_of(check, partner)))
+    sides = ", ".join(f"({submission_id}, array[{_literals(keys)}])" for submission_id, keys in held)
     return f"""
         insert into quality.findings (
             finding_id, origin, scope, file_id, submission_id, authority_id, form_id, unit_id, period_id, rule_id,
@@ -564,16 +565,19 @@ def _finding_statement(suite: Suite, check: Check) -> str:
                 w.submission_id, w.unit_id, {severity} as severity,
                 {check.stated} as stated, {check.expected} as expected, {message_sql(check)} as message,
                 coalesce(
-                    string_agg(
-                        o.sheet || '!' || o.cell, '、'
-                        order by array_position(array[{_literals(keys)}], o.indicator_id)
+                    (
+                        select string_agg(
+                            o.sheet || '!' || o.cell, '、'
+                            order by array_position(array[{_literals(keys)}], o.indicator_id)
+                        )
+                        from (values {sides}) as held (submission_id, indicator_ids)
+                        join intake.observations o on o.unit_id = w.unit_id and o.submission_id = held.submission_id
+                        where o.indicator_id = any(held.indicator_ids)
                     ),
                     ''
                 ) as cells
             from quality.{_quoted(suite.wide_table)} w
-            left join intake.observations o on o.unit_id = w.unit_id and ({" or ".join(sides)})
             where not ({check.condition})
-            group by w.submission_id
         ) f
         join intake.submissions s on s.unit_id = f.unit_id and s.submission_id = f.submission_id
     """
@@ -652,18 +656,13 @@ def _judge(connection: psycopg.Connection) -> dict[str, int]:
     return dict(rows)
 
 
-def _if_read(column: Column, aggregate: str) -> str:
+def _if_read(figures: Figures, column: Column, aggregate: str) -> str:
     """Return an aggregate of a column over the rows of a sheet; unknown where one of them could not be read."""
-    this = f"o.indicator_id = {_literal(column.key)}"
-    figure = f"{aggregate}(o.stated_value) filter (where {this})"
+    figure = f"{aggregate}({figures.value(column.key)})"
     return (
-        f"case when count(*) filter (where {this} and o.cell_state = 'unreadable') = 0"
+        f"case when count(*) filter (where {figures.said('cell_states', column.key)} = 'unreadable') = 0"
         f" then {f'coalesce({figure}, 0)' if aggregate == 'sum' else figure} end"
     )
-
-
-def _value(column: Column) -> str:
-    return f"max(o.stated_value) filter (where o.indicator_id = {_literal(column.key)})"
 
 
 def _keys_of(check: Check, source: Source) -> list[str]:

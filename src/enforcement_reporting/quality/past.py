@@ -12,6 +12,7 @@ from dataclasses import replace
 import psycopg
 from psycopg import sql
 
+from enforcement_reporting.quality.figures import Figures
 from enforcement_reporting.quality.rules import Past, Suite, column_name
 
 # A submission ``s`` that others may be held against.
@@ -62,10 +63,9 @@ def lay_out(connection: psycopg.Connection, suite: Suite) -> list[str]:
     home, back = _literal(suite.form.form_id), max(past.periods for past in suite.past)
     columns = sorted({(past.column, past.is_cumulative) for past in suite.past})
     places = {column: number for number, (column, _) in enumerate(columns)}
-    keys = ", ".join(_literal(column.key) for column, _ in columns)
+    looked_at = Figures(list(dict.fromkeys(column.key for column, _ in columns)))
     stated = ", ".join(
-        f"max(o.stated_value) filter (where o.indicator_id = {_literal(column.key)}) as stated_{number}"
-        for number, (column, _) in enumerate(columns)
+        f"{looked_at.value(column.key)} as stated_{number}" for number, (column, _) in enumerate(columns)
     )
     figures = ", ".join(_figure(number, is_cumulative) for number, (_, is_cumulative) in enumerate(columns))
     connection.execute("drop table if exists past, past_wanted, past_reported")
@@ -83,7 +83,7 @@ def lay_out(connection: psycopg.Connection, suite: Suite) -> list[str]:
     connection.execute(
         f"""
         create temporary table past_reported as
-        with numbered as materialized ({_numbered(suite)})
+        with numbered as materialized ({_numbered(suite)}), places as materialized ({looked_at.places})
         select unit_id, place, {figures}
         from (
             select latest.unit_id, latest.period_id, latest.place, latest.opens_window, latest.previous_period_id,
@@ -102,9 +102,8 @@ def lay_out(connection: psycopg.Connection, suite: Suite) -> list[str]:
                 where {SOUND}
                 order by s.unit_id, s.period_id, s.received_at desc, s.file_sha256 desc, s.submission_id desc
             ) latest
-            join intake.observations o on o.unit_id = latest.unit_id and o.submission_id = latest.submission_id
-            where o.indicator_id in ({keys})
-            group by 1, 2, 3, 4, 5
+            join intake.figures f on f.unit_id = latest.unit_id and f.submission_id = latest.submission_id
+            join places on places.layout_id = f.layout_id
         ) reported
         window in_order as (partition by unit_id order by place)
         """.encode()

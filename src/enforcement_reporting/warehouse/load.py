@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +14,7 @@ from psycopg import sql
 
 from enforcement_reporting.catalog import Catalog, Unit, resolve
 from enforcement_reporting.findings import ReadingFinding
+from enforcement_reporting.warehouse.figures import copy_figures
 from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
 from enforcement_reporting.workdays import days_counted
 
@@ -225,9 +225,6 @@ _FILES = {"file_id": _BIGINT, "file_sha256": _TEXT, "file_name": _TEXT, "landing
 _FILES |= {"policy": _TEXT, "received_at": _INSTANT, "outcome": _TEXT, "reason": _TEXT}
 _SUBMISSIONS = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id", "row_role", "sheet"), _TEXT)
 _SUBMISSIONS |= {"file_id": _BIGINT, "file_sha256": _TEXT, "policy": _TEXT, "received_at": _INSTANT}
-_OBSERVATIONS = dict.fromkeys(("indicator_id", "cell_state"), _TEXT) | {"stated_value": "numeric"}
-_OBSERVATIONS |= {"stated_text": _TEXT, "decimals": "int4", "cell": _TEXT}
-_OBSERVATIONS |= dict.fromkeys(("unit_id", "submission_id", "sheet"), _TEXT)
 _FINDINGS = dict.fromkeys(("finding_id", "origin", "scope"), _TEXT) | {"file_id": _BIGINT}
 _FINDINGS |= dict.fromkeys(("submission_id", "authority_id", "form_id", "unit_id", "period_id"), _TEXT)
 _FINDINGS |= dict.fromkeys(
@@ -306,7 +303,6 @@ class _Batch:
         tables = (
             (("intake", "files"), _FILES, self._files),
             (("intake", "submissions"), _SUBMISSIONS, self._submissions),
-            (("intake", "observations"), _OBSERVATIONS, self._observations()),
             (("quality", "findings"), _FINDINGS, self._findings),
             (("quality", "explanations"), _EXPLANATIONS, self._explanations),
             (("intake", "unchecked"), _UNCHECKED, [row[:4] for row in self._submissions]),
@@ -317,15 +313,7 @@ class _Batch:
                 if rows is self._explanations and not rows:
                     continue
                 _copy(connection, table, columns, rows, columns.values())
-
-    def _observations(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of the observations; psycopg writes an int five times as fast as the same Decimal."""
-        is_whole = Decimal(1).same_quantum
-        for submission_id, item in self._identified:
-            owner = (item.unit_id, submission_id, item.sheet)
-            for indicator_id, (state, value, text, decimals, _), cell in item.observations.rows():
-                number = int(value) if value is not None and is_whole(value) else value
-                yield (indicator_id, state, number, text or None, decimals, cell, *owner)
+            copy_figures(connection, self._identified)
 
     def _touched(self) -> Iterator[tuple[str | None, str | None, str | None, int | None]]:
         """Yield what the marts have to be built again for: the files, and what they hold."""

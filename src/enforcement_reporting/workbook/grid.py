@@ -29,8 +29,8 @@ class Grid:
     cell of a merged range to its last, in the same relative coordinates. By address: ``without_value`` are formulas
     that were saved without a result, ``errors`` error values such as #DIV/0!, ``formats`` what a number is shown as.
     Of each row, ``texts`` are the texts in their order, and ``filled`` is how many cells are not blank. ``is_plain``:
-    there is nothing but texts and numbers, and these are shown as they are stored. ``mark`` is that of the template
-    the sheet comes from.
+    there is nothing but texts and numbers, and what has no format is shown as it is stored. ``mark`` is that of the
+    template the sheet comes from.
     """
 
     name: str

@@ -29,17 +29,13 @@ class Observation(NamedTuple):
 class Observations(Sequence[Observation]):
     """The observations of one submission, in columns: there are millions, and each is made only when asked for."""
 
-    __slots__ = ("_cells", "_indicator_ids", "_readings")
+    __slots__ = ("cells", "indicator_ids", "readings")
 
     def __init__(self, indicator_ids: Sequence[str], readings: Sequence[Reading], cells: Sequence[str]) -> None:
-        self._indicator_ids, self._readings, self._cells = indicator_ids, readings, cells
-
-    def rows(self) -> Iterator[tuple[str, Reading, str]]:
-        """Yield the indicator, what its cell says, and the cell."""
-        return zip(self._indicator_ids, self._readings, self._cells, strict=True)
+        self.indicator_ids, self.readings, self.cells = indicator_ids, readings, cells
 
     def __len__(self) -> int:
-        return len(self._readings)
+        return len(self.readings)
 
     @overload
     def __getitem__(self, index: int) -> Observation: ...
@@ -49,7 +45,8 @@ class Observations(Sequence[Observation]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[Observation]:
-        for indicator_id, (state, value, text, decimals, _), cell in self.rows():
+        columns = zip(self.indicator_ids, self.readings, self.cells, strict=True)
+        for indicator_id, (state, value, text, decimals, _), cell in columns:
             yield Observation(indicator_id, state, value, text, decimals, cell)
 
     def __eq__(self, other: object) -> bool:

@@ -484,6 +484,9 @@ class Table:
         addresses = plan.addresses[grid.top + row + 1]
         if grid.is_plain:
             readings = list(map(_look_up, plan.stored, cells))
+            shown_otherwise = map(grid.formats.__contains__, addresses) if grid.formats else ()
+            for place in compress(range(len(readings)), shown_otherwise):
+                readings[place] = self._read(cells[place], plan.measures[place], addresses[place])
         else:
             readings = list(map(self._read, cells, plan.measures, addresses))
         observations = Observations(plan.indicator_ids, readings, addresses)
@@ -536,6 +539,10 @@ class Table:
             return False
         if self.unit_column is None:
             return any(self._is_number(self._cell(row, column)) for column in columns)
+        if self._unit_name(row) in self._units and any(
+            isinstance(self._cell(row, column), float) for column in columns
+        ):
+            return True  # as nearly all are: the first figure says so
         filled = [cell for column in columns if (cell := self._cell(row, column)) != ""]
         if not filled:
             return False

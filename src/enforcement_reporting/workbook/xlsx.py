@@ -41,7 +41,7 @@ def open_xlsx(source: bytes | Parts) -> OpenedWorkbook:
                 formats=formats,
                 texts=texts,
                 filled=filled,
-                is_plain=not formats,
+                is_plain=True,
                 mark=sheet.mark,
             )
             for sheet, (rows, top, left, spans, formats, texts, filled) in zip(package.sheets, usual, strict=True)

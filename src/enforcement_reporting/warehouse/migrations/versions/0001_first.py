@@ -106,12 +106,38 @@ create table intake.submissions (  -- one unit (or one printed total row), one f
 create index submissions_by_key on intake.submissions (form_id, period_id, unit_id);
 create index submissions_by_file on intake.submissions (file_id);
 
-create table intake.observations (
-    unit_id text not null, submission_id text not null, indicator_id text not null,
-    cell_state text not null check (cell_state in ('value', 'zero', 'blank', 'not_applicable', 'unreadable')),
-    stated_value numeric, stated_text text, decimals integer, sheet text not null, cell text not null,
-    primary key (unit_id, submission_id, indicator_id)
+create function intake.ascends(ids text[]) returns boolean language sql immutable return (
+    select coalesce(bool_and(earlier collate "C" < later collate "C"), true)
+    from unnest(ids[1 : cardinality(ids) - 1], ids[2 : cardinality(ids)]) as pairs (earlier, later)
 );
+create table intake.layouts (  -- which indicators a submission has, each once, in the order of its figures
+    layout_id text primary key, indicator_ids text[] not null check (intake.ascends(indicator_ids))
+);
+
+create table intake.figures (  -- what a submission states: cell by cell, in arrays in the order of its layout
+    unit_id text not null, submission_id text not null, layout_id text not null, sheet text not null,
+    cell_states text[] not null
+    check (cell_states <@ array['value', 'zero', 'blank', 'not_applicable', 'unreadable']),
+    stated_values numeric[] not null, stated_texts text[] not null, decimals integer[] not null, cells text[] not null,
+    check (
+        cardinality(cell_states) = cardinality(stated_values) and cardinality(cell_states) = cardinality(stated_texts)
+        and cardinality(cell_states) = cardinality(decimals) and cardinality(cell_states) = cardinality(cells)
+    ),
+    primary key (unit_id, submission_id)
+) with (toast_tuple_target = 8160);  -- what is read with every row is not worth packing
+-- Nothing is planned on what is in the arrays, and looking into them takes longer than loading them.
+alter table intake.figures
+    alter column cell_states set statistics 0, alter column stated_values set statistics 0,
+    alter column stated_texts set statistics 0, alter column decimals set statistics 0,
+    alter column cells set statistics 0;
+
+create view intake.observations as  -- the same, a row a cell
+select f.unit_id, f.submission_id, c.indicator_id, c.cell_state, c.stated_value, c.stated_text, c.decimals, f.sheet,
+    c.cell
+from intake.figures f
+join intake.layouts l on l.layout_id = f.layout_id
+cross join lateral unnest(l.indicator_ids, f.cell_states, f.stated_values, f.stated_texts, f.decimals, f.cells)
+    as c (indicator_id, cell_state, stated_value, stated_text, decimals, cell);
 
 create table intake.touched (  -- what the marts have to be built again for; emptied by the build that did it
     touch_id bigint generated always as identity primary key,

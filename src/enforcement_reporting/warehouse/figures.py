@@ -1,0 +1,82 @@
+"""How the figures of a submission are stored: its cells as arrays, in one row.
+
+A layout says which indicators a submission has; its figures follow in the order of their ids. There are few layouts,
+and millions of cells. In the text format of COPY an array costs a tenth of what its elements cost one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import psycopg
+
+from enforcement_reporting.workbook import ReadSubmission
+
+_COLUMNS = (
+    *("unit_id", "submission_id", "layout_id", "sheet"),
+    *("cell_states", "stated_values", "stated_texts", "decimals", "cells"),
+)
+_SPECIAL = re.compile(r'[\\"\x00-\x1f]')
+_IN_COPY = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_IN_TEXT = str.maketrans(_IN_COPY)
+_IN_ARRAY = str.maketrans(_IN_COPY | {"\\": r"\\\\", '"': r"\\" + '"'})
+
+
+class _Layout(NamedTuple):
+    """The indicators of a submission in the order of their ids, and where each stood when it was read."""
+
+    layout_id: str
+    indicator_ids: list[str]
+    places: list[int]
+
+
+@lru_cache(maxsize=1000)
+def _layout(indicator_ids: tuple[str, ...]) -> _Layout:
+    places = sorted(range(len(indicator_ids)), key=indicator_ids.__getitem__)
+    ordered = [indicator_ids[place] for place in places]
+    return _Layout(hashlib.sha256("\0".join(ordered).encode()).hexdigest()[:20], ordered, places)
+
+
+def copy_figures(connection: psycopg.Connection, identified: Iterable[tuple[str, ReadSubmission]]) -> None:
+    """Write the figures of submissions, each with its id.
+
+    Raises a psycopg.IntegrityError where an indicator stands twice in one of them.
+    """
+    layouts: dict[str, list[str]] = {}
+    lines = "".join(_lines(identified, layouts))
+    if layouts:
+        # Whoever records the same layouts beside us asks for them in the same order.
+        connection.cursor().executemany(
+            "insert into intake.layouts (layout_id, indicator_ids) values (%s, %s) on conflict do nothing",
+            sorted(layouts.items()),
+        )
+    with connection.cursor() as cursor, cursor.copy(f"copy intake.figures ({', '.join(_COLUMNS)}) from stdin") as copy:
+        copy.write(lines)
+
+
+def _lines(identified: Iterable[tuple[str, ReadSubmission]], layouts: dict[str, list[str]]) -> Iterator[str]:
+    """Yield a submission's row as a line of COPY; add its layout to ``layouts``."""
+    for submission_id, item in identified:
+        said = item.observations
+        layout = _layout(tuple(said.indicator_ids))
+        layouts[layout.layout_id] = layout.indicator_ids
+        readings = [said.readings[place] for place in layout.places]
+        states, values, texts, decimals, _ = zip(*readings, strict=True) if readings else ((),) * 5
+        arrays = (
+            ",".join(states),
+            ",".join(["NULL" if value is None else str(value) for value in values]),
+            ",".join([f'"{text}"' if text else "NULL" for text in _escaped(texts)]),
+            ",".join(["NULL" if number is None else str(number) for number in decimals]),
+            ",".join([f'"{cell}"' for cell in _escaped([said.cells[place] for place in layout.places])]),
+        )
+        owner = (item.unit_id, submission_id, layout.layout_id, item.sheet.translate(_IN_TEXT))
+        yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
+
+
+def _escaped(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts as they are written within quotes in an array; nearly always they are that already."""
+    return [text.translate(_IN_ARRAY) for text in texts] if _SPECIAL.search("".join(texts)) else texts
