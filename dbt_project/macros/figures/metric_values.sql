@@ -105,7 +105,7 @@ terms_added as (
 ),
 
 -- Those who owe the form, with what they reported of it.
-together as (
+terms_by_unit as (
     select
         metrics.metric_id,
         units_expected.form_id,
@@ -113,13 +113,19 @@ together as (
         units_expected.unit_id,
         units_expected.unit_kind,
         {%- for basis in bases %}
-        0 as {{ basis }}_terms,
-        null::numeric as {{ basis }}_numerator,
-        null::numeric as {{ basis }}_denominator
+        coalesce(terms_added.{{ basis }}_terms, 0) as {{ basis }}_terms,
+        terms_added.{{ basis }}_numerator,
+        terms_added.{{ basis }}_denominator
         {{- ',' if not loop.last }}
         {%- endfor %}
     from units_expected
     inner join metrics on units_expected.form_id = metrics.form_id
+    left join terms_added
+        on
+            metrics.metric_id = terms_added.metric_id
+            and units_expected.form_id = terms_added.form_id
+            and units_expected.period_id = terms_added.period_id
+            and units_expected.unit_id = terms_added.unit_id
     where
         not exists (
             select 1
@@ -128,40 +134,6 @@ together as (
                 metrics.metric_id = undefined.metric_id
                 and units_expected.period_id = undefined.period_id
         )
-
-    union all
-
-    select
-        metric_id,
-        form_id,
-        period_id,
-        unit_id,
-        null as unit_kind,
-        {%- for basis in bases %}
-        {{ basis }}_terms,
-        {{ basis }}_numerator,
-        {{ basis }}_denominator
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from terms_added
-),
-
-terms_by_unit as (
-    select
-        metric_id,
-        form_id,
-        period_id,
-        unit_id,
-        max(unit_kind) as unit_kind,
-        {%- for basis in bases %}
-        max({{ basis }}_terms) as {{ basis }}_terms,
-        max({{ basis }}_numerator) as {{ basis }}_numerator,
-        max({{ basis }}_denominator) as {{ basis }}_denominator
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from together
-    group by metric_id, form_id, period_id, unit_id
-    having max(unit_kind) is not null
 ),
 
 rolled_up as (
@@ -195,7 +167,7 @@ rolled_up as (
     group by unit_closure.group_id, terms_by_unit.metric_id, terms_by_unit.form_id, terms_by_unit.period_id
 ),
 
-valued as (
+captioned as (
     select
         rolled_up.unit_id,
         rolled_up.form_id,
@@ -204,18 +176,12 @@ valued as (
         rolled_up.metric_id,
         metrics.unit_of_measure,
         metrics.decimals,
-        rolled_up.stated_numerator as numerator,
-        rolled_up.stated_denominator as denominator,
-        rolled_up.cumulative_denominator,
-        rolled_up.single_numerator,
-        rolled_up.single_denominator,
         {%- for basis in bases %}
-        case
-            when metrics.has_denominator
-                then {{ exact_ratio('metrics.scale * rolled_up.' ~ basis ~ '_numerator', 'rolled_up.' ~ basis ~ '_denominator') }}
-            else trim_scale(metrics.scale * rolled_up.{{ basis }}_numerator)
-        end as {{ basis }}_value,
+        rolled_up.{{ basis }}_numerator,
+        rolled_up.{{ basis }}_denominator,
         {%- endfor %}
+        metrics.scale,
+        metrics.has_denominator,
         -- 时序进度: the share of the year's periods that have passed.
         case
             when metrics.against_schedule and periods.period_kind not in ('campaign', 'list')
@@ -240,6 +206,30 @@ valued as (
             and rolled_up.period_id = periods.period_id
 ),
 
+-- Put down: it is looked at more than once, and worked out only once.
+stated as materialized (
+    select
+        *,
+        {{ value_of('stated') | indent(8) }} as stated_value
+    from captioned
+),
+
+-- On the other bases the terms are mostly the same, and a division takes longer than to see that.
+valued as (
+    select
+        *,
+        {%- for basis in bases if basis != 'stated' %}
+        case
+            when
+                {{ basis }}_numerator = stated_numerator
+                and ({{ basis }}_denominator = stated_denominator or not has_denominator)
+                then stated_value
+            else {{ value_of(basis) | indent(12) }}
+        end as {{ basis }}_value{{ ',' if not loop.last }}
+        {%- endfor %}
+    from stated
+),
+
 final as (
     select
         unit_id,
@@ -247,14 +237,14 @@ final as (
         period_id,
         year,
         metric_id,
-        numerator,
-        denominator,
+        stated_numerator as numerator,
+        stated_denominator as denominator,
         stated_value as value,
         decimals,
         case
             when stated_value is not null
                 then round(stated_value, decimals) || case when unit_of_measure = '%' then '%' else '' end
-            when denominator = 0 then '—'
+            when stated_denominator = 0 then '—'
             when expected_units = 0 then '不适用'
         end as value_text,
         cumulative_denominator,
@@ -276,3 +266,10 @@ final as (
 
 select * from final
 {% endmacro %}
+
+{% macro value_of(basis) -%}
+case
+    when has_denominator then {{ exact_ratio('scale * ' ~ basis ~ '_numerator', basis ~ '_denominator') }}
+    else trim_scale(scale * {{ basis }}_numerator)
+end
+{%- endmacro %}

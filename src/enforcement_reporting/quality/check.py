@@ -237,7 +237,6 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     With ``at_instants``, lay out those in the table ``instants`` instead, one row an instant in the temporary table
     ``wide_then``: the partners are those that had been received by then.
     """
-
     listed = "instants" if at_instants else "due"
     home = suite.form.form_id
     own = [column for column in suite.columns if column.source == Source(home)]
