@@ -202,10 +202,11 @@ def start_once(name: str, place: Path, server: LocalServer) -> Cost:
 
 
 def new_state(place: Path, name: str) -> Path:
-    """Return an empty folder."""
-    state = place / "state" / name
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
+    """Return an empty folder. Those before it are left: a file system may take long to create what was just deleted."""
+    states = place / "state"
+    states.mkdir(exist_ok=True)
+    state = states / f"{len(list(states.iterdir()))}_{name}"
+    state.mkdir()
     return state
 
 
