@@ -43,6 +43,7 @@ ROLE = PASSWORD = "benchmark"  # noqa: S105 - of a server that is thrown away, o
 
 COMPETITORS = {
     "limit": "by hand: calamine, binary COPY, SQL",
+    "limit_keyed": "the same, exact and with keys",
     "project": "this project",
     "dlt_dbt": "dlt + calamine + dbt",
     "orm": "openpyxl + SQLAlchemy ORM",

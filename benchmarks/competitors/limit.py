@@ -5,6 +5,7 @@ One row a sheet goes in by binary COPY, its figures as an array; everything else
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -12,36 +13,42 @@ from job import PERIOD_ROW, UNIT_ROW, Job, cell, period_id, read_job, violated
 from python_calamine import CalamineWorkbook
 
 
-def run(workbooks_dir: Path, definitions: Path, database_url: str) -> None:
-    """Do the job."""
+def run(workbooks_dir: Path, definitions: Path, database_url: str, figures: str = "float8") -> None:
+    """Do the job; ``figures`` is the type of the numbers."""
     job = read_job(definitions)
     with psycopg.connect(database_url) as connection:
         connection.execute("create schema result")
         connection.execute("create schema raw")
         connection.execute(
-            "create table raw.sheets (unit_id text, form_id text, period_id text, before text, v float8[])"
+            f"create table raw.sheets (unit_id text, form_id text, period_id text, before text, v {figures}[])".encode()
         )
-        _load(connection, job, workbooks_dir)
+        _load(connection, job, workbooks_dir, figures)
         connection.execute("analyze raw.sheets")
         _reference_tables(connection, job)
         _rules(connection, job)
         _marts(connection, job)
 
 
-def _load(connection: psycopg.Connection, job: Job, workbooks_dir: Path) -> None:
+def _load(connection: psycopg.Connection, job: Job, workbooks_dir: Path, figures: str) -> None:
     forms = [(form.form_id, form.title) for form in job.forms]
     width = len(job.forms[0].indicators)
+    exact = _exact if figures == "numeric" else float
     with connection.cursor() as cursor, cursor.copy("copy raw.sheets from stdin (format binary)") as copy:
-        copy.set_types(["text", "text", "text", "text", "float8[]"])
+        copy.set_types(["text", "text", "text", "text", f"{figures}[]"])
         for path in workbooks_dir.iterdir():
             workbook = CalamineWorkbook.from_path(str(path))
             for form_id, title in forms:
                 rows = workbook.get_sheet_by_name(title).to_python()
-                name, *figures = rows[UNIT_ROW - 1][: width + 1]
+                name, *cells = rows[UNIT_ROW - 1][: width + 1]
                 period = period_id(rows[PERIOD_ROW - 1][0])
                 before = f"{period[:5]}{int(period[5:]) - 1:02}"
-                values = [figure if isinstance(figure, float) else None for figure in figures]
+                values = [exact(cell) if isinstance(cell, float) else None for cell in cells]
                 copy.write_row((job.unit_ids[name], form_id, period, before, values))
+
+
+def _exact(number: float) -> int | Decimal:
+    """Return the number that was typed."""
+    return int(number) if number.is_integer() else Decimal(repr(number))
 
 
 def _reference_tables(connection: psycopg.Connection, job: Job) -> None:

@@ -48,7 +48,13 @@ reported as not materialized (
         unnest(
             case
                 when reports.first_submission_id = reports.submission_id then figures.stated_values
-                else {{ in_order_of('figures', 'firsts') | indent(16) }}
+                else (
+                    select {{ in_order_of('figures', 'firsts') | indent(20) }}
+                    from figures as firsts
+                    where
+                        reports.unit_id = firsts.unit_id
+                        and reports.first_submission_id = firsts.submission_id
+                )
             end
         ) as first_value
     from {{ reports }} as reports
@@ -60,11 +66,6 @@ reported as not materialized (
         on
             reports.unit_id = earlier.unit_id
             and reports.earlier_submission_id = earlier.submission_id
-    left join figures as firsts
-        on
-            reports.unit_id = firsts.unit_id
-            and reports.first_submission_id = firsts.submission_id
-            and reports.first_submission_id != reports.submission_id
     {%- if everything %}
     order by reports.form_id, reports.period_id, reports.unit_id
     {%- endif %}
