@@ -16,7 +16,7 @@ from typing import Any
 from enforcement_reporting.catalog import Catalog, Unit, UnitGroup
 from enforcement_reporting.findings import LEFT_OUT, ReadingFinding, Severity
 from enforcement_reporting.quality.conditions import divided, worked_out
-from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Sheet
+from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Rules, Sheet
 from enforcement_reporting.quality.rules import Check, Column, Source, Suite, column_name
 from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.measures import Reading
@@ -284,7 +284,7 @@ class Sheets:
             )
         # What a unit reported over many periods is not laid out here: it is no reason to change a cell either.
         checks = [check for suite in suites for check in suite.checks if not check.past]
-        return Sheet(form.form_id, checks, rows)
+        return Sheet(Rules(form.form_id, checks), rows)
 
     def _figures(
         self,
