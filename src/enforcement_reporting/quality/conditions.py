@@ -183,14 +183,17 @@ class _Parser:
         self.expect("end")
 
         def chosen(row: Row) -> Any:
-            return next((result for condition, result in branches if condition(row) is True), otherwise)(row)
+            for condition, result in branches:
+                if condition(row) is True:
+                    return result(row)
+            return otherwise(row)
 
         return chosen
 
     def call(self, name: str) -> Worked:
         arguments = self.list_until(")")
         if name == "coalesce":
-            return lambda row: next((value for item in arguments if (value := item(row)) is not None), None)
+            return lambda row: _first(arguments, row)
         if name == "greatest":
             return lambda row: max((value for item in arguments if (value := item(row)) is not None), default=None)
         if name == "nullif":
@@ -205,6 +208,14 @@ class _Parser:
             return None if None in values else function(*values)
 
         return called
+
+
+def _first(among: list[Worked], row: Row) -> Any:
+    """Return the first value that is not null."""
+    for item in among:
+        if (value := item(row)) is not None:
+            return value
+    return None
 
 
 def _nothing(row: Row) -> None:

@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -203,12 +204,6 @@ class Sheet:
     def __init__(self, rules: Rules, rows: Sequence[Row]) -> None:
         self.rows = rows
         self._rules = rules
-        self._at = {
-            figure.cell: _Place(number, column)
-            for number, row in enumerate(rows)
-            for column, figure in row.figures.items()
-            if figure.is_own
-        }
         self._is_broken: dict[tuple[int, str], bool] = {}
         self._broken: dict[int, dict[str, Check]] = {}
 
@@ -280,6 +275,16 @@ class Sheet:
         """Return the number in a cell; a blank one counts as nothing."""
         return self.figure(place).value or _ZERO
 
+    @cached_property
+    def _at(self) -> dict[str, _Place]:
+        """Return the cells of the sheet by their addresses."""
+        return {
+            figure.cell: _Place(number, column)
+            for number, row in enumerate(self.rows)
+            for column, figure in row.figures.items()
+            if figure.is_own
+        }
+
     def beside(self, place: _Place, directions: Sequence[tuple[int, int]]) -> Iterator[_Place]:
         """Yield the cells of the sheet that lie next to one, so many columns to the right and rows down."""
         figure = self.figure(place)
@@ -346,7 +351,7 @@ class _Search:
                 fitting.setdefault(mend.kind, {})[mend] = len(others)
         most = max((others for found in fitting.values() for others in found.values()), default=0)
         proposals = []
-        said = set[tuple[tuple[_Place, Decimal], ...]]()
+        said = set[_Changes]()
         for kind in sorted(fitting, key=lambda kind: (len(next(iter(fitting[kind])).changes), _RANK[kind])):
             mends = [mend for mend, others in fitting[kind].items() if others == most]
             changes = dict.fromkeys(mend.changes for mend in mends)
@@ -475,8 +480,8 @@ class _Search:
         yield from (("other_row", value, ()) for value in rates)
         if self.row.is_total and len(rates) > 1:
             with localcontext(prec=100):
-                mean = sum(rates, _ZERO) / len(rates)
-                yield "mean_of_rates", mean.quantize(right, ROUND_HALF_UP), ()
+                mean = (sum(rates, _ZERO) / len(rates)).quantize(right, ROUND_HALF_UP)
+            yield "mean_of_rates", mean, ()
         counted = [self.sheet.rows[number].wide for number in self.sheet.counted]
         if not self.row.is_total and len(counted) > 1:
             sums = {name: sum((row[name] or _ZERO for row in counted), _ZERO) for name in (*over, *under)}
@@ -513,9 +518,7 @@ class _Search:
 
     # What is said of it ----------------------------------------------------------------------------------------------
 
-    def _proposal(
-        self, mends: Sequence[_Mend], choices: Sequence[tuple[tuple[_Place, Decimal], ...]], others: int
-    ) -> Proposal:
+    def _proposal(self, mends: Sequence[_Mend], choices: Sequence[_Changes], others: int) -> Proposal:
         """Return the mends of one kind, that end as many other findings, as a proposal."""
         words: dict[str, dict[str, None]] = {}
         for mend in mends:

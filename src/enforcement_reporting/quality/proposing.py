@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 import psycopg
@@ -68,10 +68,17 @@ order by w.unit_id, w.form_id, w.period_id, w.row_role, s.received_at desc, s.fi
 """
 
 _OBSERVATIONS = """
-select o.submission_id, o.indicator_id, o.cell_state, o.stated_value, o.stated_text, o.decimals, o.cell
-from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
-join intake.observations o on o.unit_id = w.unit_id and o.submission_id = w.submission_id
-order by o.submission_id, o.indicator_id
+select o.submission_id, array_agg(o.indicator_id) as indicator_ids, array_agg(o.cell_state) as states,
+    array_agg(o.stated_value) as stated_values, array_agg(coalesce(o.stated_text, '')) as texts,
+    array_agg(o.decimals) as decimals, array_agg(o.cell) as cells
+from (
+    select o.submission_id, o.indicator_id, o.cell_state, o.stated_value, o.stated_text, o.decimals, o.cell
+    from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
+    join intake.observations o on o.unit_id = w.unit_id and o.submission_id = w.submission_id
+    where %s::text[] is null or o.indicator_id = any(%s)  -- all figures, or those
+    order by o.submission_id, o.indicator_id
+) o
+group by o.submission_id
 """
 
 
@@ -126,14 +133,16 @@ class _Warehouse:
     def sheets(self, keys: Sequence[_SheetKey]) -> dict[_SheetKey, tuple[Sheet, dict[str, int]]]:
         """Return sheets, each with the numbers of its rows by submission; no rows whose unit or period is no more."""
         rows = self._rows(_ROWS, keys)
+        looked_up = {row.form_id: self._known.looked_up(row.form_id) for row in rows}
         wanted = {
             partner
             for row in rows
-            for source in self._sources(row.form_id)
+            for source in looked_up[row.form_id]
             if (partner := _key_of(row.unit_id, self._period(row), row.row_role, source))
         }
         partners = self._rows(_PARTNERS, sorted(wanted))
-        read = self._read([*rows, *partners])
+        figures = {figure for sources in looked_up.values() for figures in sources.values() for figure in figures}
+        read = self._read(partners, sorted(figures)) | self._read(rows)
         latest = {_Key(row.unit_id, row.form_id, row.period_id, row.row_role): row.submission_id for row in partners}
 
         def partner_of(item: Submission, source: Source) -> Submission | None:
@@ -148,15 +157,10 @@ class _Warehouse:
                 sheets[key] = (sheet, {submission_id: number for number, submission_id in enumerate(together)})
         return sheets
 
-    def _sources(self, form_id: str) -> set[Source]:
-        """Return where the rows of a form are looked up as well: other forms that its rules name, the period before."""
-        partners = (source for suite in self._suites if suite.form.form_id == form_id for source in suite.partners)
-        return {Source(form_id, "previous"), *(source for source in partners if source.when == "now")}
-
-    def _rows(self, query: str, keys: Iterable[tuple[Any, ...]]) -> list[Any]:
+    def _rows(self, query: str, keys: Iterable[tuple[Any, ...]], *others: Any) -> list[Any]:
         columns = _columns(keys)
         with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-            return cursor.execute(query.encode(), columns).fetchall() if columns else []
+            return cursor.execute(query.encode(), [*columns, *others]).fetchall() if columns else []
 
     def _period(self, row: Any) -> Period | None:
         form = self._catalog.form_by_id.get(row.form_id)
@@ -165,22 +169,24 @@ class _Warehouse:
             self._periods[row.form_id] = {period.period_id: period for period in periods}
         return self._periods[row.form_id].get(row.period_id)
 
-    def _read(self, rows: Sequence[Any]) -> dict[str, Submission]:
-        """Return submissions by their ids, with their figures."""
-        said: dict[str, list[Any]] = {}
-        for cell in self._rows(_OBSERVATIONS, {(row.unit_id, row.submission_id) for row in rows}):
-            said.setdefault(cell.submission_id, []).append(cell)
+    def _read(self, rows: Sequence[Any], figures: Sequence[str] | None = None) -> dict[str, Submission]:
+        """Return submissions by their ids, with all of their figures or some."""
+        keys = {(row.unit_id, row.submission_id) for row in rows}
+        observations = {
+            said.submission_id: Observations(
+                said.indicator_ids,
+                list(map(Reading, said.states, said.stated_values, said.texts, said.decimals, repeat(""))),
+                said.cells,
+            )
+            for said in self._rows(_OBSERVATIONS, keys, figures, figures)
+        }
         read = {}
         for row in rows:
-            period, cells = self._period(row), said.get(row.submission_id, [])
+            period = self._period(row)
             if period is None or row.unit_id not in self._known.units:
                 continue
-            observations = Observations(
-                [cell.indicator_id for cell in cells],
-                [Reading(c.cell_state, c.stated_value, c.stated_text or "", c.decimals, "") for c in cells],
-                [cell.cell for cell in cells],
-            )
-            submission = ReadSubmission(row.form_id, row.unit_id, period, row.row_role, row.sheet, observations)
+            said = observations.get(row.submission_id, Observations((), (), ()))
+            submission = ReadSubmission(row.form_id, row.unit_id, period, row.row_role, row.sheet, said)
             workbook = self._workbooks.setdefault(row.file_id, ReadWorkbook())
             read[row.submission_id] = Submission(submission, workbook)
         return read
