@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -262,6 +262,23 @@ def test_a_rate_that_is_not_its_own(defined: Any, case: str) -> None:
     assert found == expected
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(1, 500), st.integers(1, 500), st.integers(0, 2), st.booleans())
+def test_a_rate_of_another_column_is_found_however_it_is_rounded(
+    defined: Any, data: st.DataObject, found: int, visits: int, decimals: int, is_base: bool
+) -> None:
+    fixed = data.draw(st.integers(0, found))
+    right, typed = (
+        (Decimal(100 * over) / under).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+        for over, under in ((fixed, found), (fixed, visits) if is_base else (visits, found))
+    )
+    last_digits = typed.scaleb(decimals)
+    assume(last_digits > 10 and last_digits % 10 and abs(last_digits - right.scaleb(decimals)) >= 10)
+    row = (found, fixed, found - fixed, f"{typed}%", visits, None)
+    proposals = proposed(defined, [row], BLANK, "rate", row=1)
+    assert ("表!E3", f"{typed}%", f"{right}%") in {change for item in proposals for change in item.changes}
+
+
 def test_the_mean_of_rates_printed_as_the_rate_of_all(defined: Any) -> None:
     rows = [
         (43, 13, None, "30.2%", None, None),
@@ -328,6 +345,7 @@ def swapped(value: int, random: Random) -> int:
     """Return a number with two digits swapped: not the last ones, whose difference is too small to tell anything."""
     digits = str(value)
     places = [place for place in range(4) if digits[place] != digits[place + 1] and (place or digits[1] != "0")]
+    assume(places)  # 55555 has none
     place = random.choice(places)
     return int(digits[:place] + digits[place + 1] + digits[place] + digits[place + 2 :])
 

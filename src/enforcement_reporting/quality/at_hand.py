@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from enforcement_reporting.catalog import Catalog, Unit, UnitGroup
+from enforcement_reporting.catalog import Catalog, Form, Unit, UnitGroup
 from enforcement_reporting.findings import LEFT_OUT, ReadingFinding, Severity
 from enforcement_reporting.quality.conditions import divided, worked_out
-from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Sheet
+from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Rules, Sheet
 from enforcement_reporting.quality.rules import Check, Column, Source, Suite, column_name
 from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.measures import Reading
@@ -50,7 +51,7 @@ class Submission:
     workbook: ReadWorkbook
     findings: list[RuleFinding] = field(default_factory=list)
 
-    @property
+    @cached_property
     def by_indicator(self) -> dict[str, Observation]:
         """Return its observations by the indicator's id."""
         return {item.indicator_id: item for item in self.read.observations}
@@ -111,6 +112,7 @@ def check_at_hand(
                 for item in submissions
                 if item.read.row_role == "unit" and (as_printed or not item.has_error)
             }
+        wide_row = _WideRow(suite.form.form_id, [suite])
         for item in due:
             partners = {source: held.get(_key(item, source.form_id)) for source in suite.partners}
             if suite.form.bulletin:
@@ -120,7 +122,7 @@ def check_at_hand(
                 partners = rolled_up
             elif item.read.row_role != "unit":
                 partners = dict.fromkeys(partners)
-            row = _wide_row(suite, item, partners, sheets.units[item.read.unit_id])
+            row = wide_row.of(item, partners, sheets.units[item.read.unit_id])
             if suite.reach == "form" and item.read.row_role == "total":
                 row |= _sums(suite, item, submissions, sheets.counted)
             for check in suite.checks:
@@ -238,9 +240,7 @@ class Sheets:
             for unit, group, _, is_counted in authority.members_by_group()
             if is_counted
         }
-        self._indicators = {
-            f"{form.form_id}.{item.indicator_id}": item for form in catalog.forms for item in form.indicators
-        }
+        self._layouts: dict[str, _Layout] = {}  # by form
 
     def sheet(
         self, together: Sequence[Submission], partner_of: Callable[[Submission, Source], Submission | None]
@@ -249,32 +249,27 @@ class Sheets:
 
         ``partner_of`` finds a unit's submission of another form or of the period before, as far as there is one.
         """
-        form = self._catalog.form_by_id[together[0].read.form_id]
-        suites = [suite for suite in self._suites if suite.form is form]
+        layout = self._layout(together[0].read.form_id)
+        total_row = layout.form.total_row
         total = next((item.read.unit_id for item in together if item.read.row_role == "total"), "")
         rows = []
         for item in together:
             read, unit = item.read, self.units[item.read.unit_id]
             is_total = read.row_role == "total"
-            sources = {source for suite in suites for source in suite.partners if source.when in ("now", "previous")}
-            found = {source: None if is_total else partner_of(item, source) for source in sources}
-            before = partner_of(item, Source(form.form_id, "previous"))
-            wide: dict[str, Any] = {}
-            figures = self._figures(item, before)
-            for suite in suites:
-                partners = {source: found.get(source) for source in suite.partners}
-                wide |= _wide_row(suite, item, partners, unit)
-                for source, partner in partners.items():
-                    if partner and source.when == "now":
-                        columns = {column.key for column in suite.columns if column.source == source}
-                        figures |= self._figures(partner, None, columns, form.form_id)
-            for suite in suites if is_total else ():
+            found = {source: partner_of(item, source) for source in layout.looked_up}
+            partners = {} if is_total else found
+            wide = layout.wide_row.of(item, partners, unit)
+            figures = _figures(item, layout.headings, found[layout.previous])
+            for source, headings in layout.headings_of_partners:
+                if partner := partners.get(source):
+                    figures |= _figures(partner, headings)
+            for suite in layout.suites if is_total else ():
                 if suite.reach == "form":
                     wide |= _sums(suite, item, together, self.counted)
             within = getattr(unit, "within", None)
             rows.append(
                 Row(
-                    name=f"{form.total_row.labels[0]}行" if is_total and form.total_row else unit.name,
+                    name=f"{total_row.labels[0]}行" if is_total and total_row else unit.name,
                     is_total=is_total,
                     wide=wide,
                     figures=figures,
@@ -282,37 +277,85 @@ class Sheets:
                     within=self.units[within].name if within else "",
                 )
             )
-        # What a unit reported over many periods is not laid out here: it is no reason to change a cell either.
-        checks = [check for suite in suites for check in suite.checks if not check.past]
-        return Sheet(form.form_id, checks, rows)
+        return Sheet(layout.rules, rows)
 
-    def _figures(
-        self,
-        item: Submission,
-        before: Submission | None,
-        wanted: set[str] | None = None,
-        home: str | None = None,
-    ) -> dict[str, Figure]:
-        """Return the cells of a submission that can hold numbers; those of a partner of form ``home`` if ``wanted``."""
-        form_id = item.read.form_id
-        last = before.by_indicator if before else {}
-        figures = {}
-        for said in item.read.observations:
-            indicator = self._indicators.get(said.indicator_id)
-            if indicator is None or (wanted is not None and said.indicator_id not in wanted):
-                continue
-            if said.state not in ("not_applicable", "unreadable"):
-                title = f"《{self._catalog.form_by_id[form_id].title}》" if home else ""
-                figures[column_name(Column(form_id, indicator.indicator_id), home or form_id)] = Figure(
-                    cell=f"{item.read.sheet}!{said.cell}",
-                    caption=title + indicator.caption,
-                    value=said.value,
-                    text=said.text,
-                    before=last[said.indicator_id].value if said.indicator_id in last else None,
-                    is_rate=indicator.measure_kind not in ("flow", "stock"),
-                    is_own=home is None,
-                )
-        return figures
+    def looked_up(self, form_id: str) -> dict[Source, set[str]]:
+        """Return where the rows of a form are looked up as well, and which figures matter there."""
+        return self._layout(form_id).looked_up
+
+    def _layout(self, form_id: str) -> _Layout:
+        if form_id not in self._layouts:
+            self._layouts[form_id] = _Layout(self._catalog, self._catalog.form_by_id[form_id], self._suites)
+        return self._layouts[form_id]
+
+
+class _Heading(NamedTuple):
+    """What the figures of an indicator have in common; ``column`` is that of the wide row."""
+
+    column: str
+    caption: str
+    is_rate: bool
+    is_own: bool
+
+
+class _Layout:
+    """What all sheets of a form have in common."""
+
+    def __init__(self, catalog: Catalog, form: Form, suites: Iterable[Suite]) -> None:
+        self.form = form
+        self.suites = [suite for suite in suites if suite.form is form]
+        self.wide_row = _WideRow(form.form_id, self.suites)
+        # What a unit reported over many periods is not laid out here: it is no reason to change a cell either.
+        checks = [check for suite in self.suites for check in suite.checks if not check.past]
+        self.rules = Rules(form.form_id, checks)
+        self.headings = _headings(form, form)
+        self.headings_of_partners: list[tuple[Source, dict[str, _Heading]]] = []
+        self.previous = Source(form.form_id, "previous")
+        mendable = [check for check in self.rules.checks.values() if check.rule_kind in MENDABLE]
+        self.looked_up: dict[Source, set[str]] = {
+            self.previous: {column.key for check in mendable for column in check.columns}  # as they were before
+        }
+        for suite in self.suites:
+            for source in suite.partners:
+                figures = {column.key for column in suite.columns if column.source == source}
+                if source.when in ("now", "previous"):
+                    self.looked_up.setdefault(source, set()).update(figures)
+                if source.when == "now":
+                    headings = _headings(catalog.form_by_id[source.form_id], form)
+                    self.headings_of_partners.append((source, {key: headings[key] for key in figures}))
+
+
+def _headings(form: Form, home: Form) -> dict[str, _Heading]:
+    """Return what is known of a form's indicators, by their ids, as seen from a sheet of form ``home``."""
+    title = "" if form is home else f"《{form.title}》"
+    return {
+        f"{form.form_id}.{indicator.indicator_id}": _Heading(
+            column=column_name(Column(form.form_id, indicator.indicator_id), home.form_id),
+            caption=title + indicator.caption,
+            is_rate=indicator.measure_kind not in ("flow", "stock"),
+            is_own=form is home,
+        )
+        for indicator in form.indicators
+    }
+
+
+def _figures(item: Submission, headings: Mapping[str, _Heading], before: Submission | None = None) -> dict[str, Figure]:
+    """Return the cells of a submission that stand under headings and can hold numbers."""
+    last = before.by_indicator if before else {}
+    figures = {}
+    for key, said in item.by_indicator.items():
+        heading = headings.get(key)
+        if heading and said.state not in ("not_applicable", "unreadable"):
+            figures[heading.column] = Figure(
+                cell=f"{item.read.sheet}!{said.cell}",
+                caption=heading.caption,
+                value=said.value,
+                text=said.text,
+                before=last[key].value if key in last else None,
+                is_rate=heading.is_rate,
+                is_own=heading.is_own,
+            )
+    return figures
 
 
 def _key(item: Submission, form_id: str | None = None) -> tuple[str, str, str]:
@@ -324,37 +367,54 @@ def _rules_of(checks: Iterable[Check]) -> list[str]:
     return list(dict.fromkeys(check.declared for check in checks))
 
 
-def _wide_row(
-    suite: Suite, item: Submission, partners: Mapping[Source, Submission | None], unit: Any
-) -> dict[str, Any]:
-    """Return what the database lays out in the wide row of a submission."""
-    home, period = suite.form.form_id, item.read.period
-    row: dict[str, Any] = {
-        "unit_name": unit.name,
-        "unit_kind": unit.kind,
-        "row_role": item.read.row_role,
-        "period_name": period.name,
-        "ends_on": period.ends_on.isoformat(),
-        "opens_window": period.opens_window,
-        "rows_summed": None,
-        "rows_left_out": None,
-    }
-    for source, submission in {Source(home): item, **partners}.items():
-        observations = submission.by_indicator if submission else {}
-        read = frozenset(name for name, said in observations.items() if said.state != "unreadable")
-        row[column_name(source.column(_READ), home)] = read or None
-        for column in suite.columns:
-            if column.source == source:
-                said = observations.get(column.key)
-                row[column_name(column, home)] = said.value if said else None
-    for column in suite.stated_rates:
-        said = item.by_indicator.get(column.key)
-        decimals = None if said is None or said.decimals is None else Decimal(said.decimals)
-        row[column_name(column, home, "__decimals")] = decimals
-        row[column_name(column, home, "__text")] = (said.text or None) if said else None
-    for column in suite.columns:
-        row.update((column_name(column, home, f"__{of}"), None) for of in _OF_ROWS)
-    return row
+class _WideRow:
+    """What the database lays out for suites of a form in the wide row of a submission, with its names put together."""
+
+    def __init__(self, form_id: str, suites: Sequence[Suite]) -> None:
+        def name(column: Column, suffix: str = "") -> str:
+            return column_name(column, form_id, suffix)
+
+        columns = [column for suite in suites for column in suite.columns]
+        self._home = Source(form_id)
+        sources = dict.fromkeys((self._home, *(source for suite in suites for source in suite.partners)))
+        self._read = {source: name(source.column(_READ)) for source in sources}
+        self._columns = {
+            source: {column.key: name(column) for column in columns if column.source == source} for source in sources
+        }
+        self._printed = {
+            column.key: (name(column, "__decimals"), name(column, "__text"))
+            for suite in suites
+            for column in suite.stated_rates
+        }
+        self._of_rows = dict.fromkeys(name(column, f"__{of}") for column in columns for of in _OF_ROWS)
+
+    def of(self, item: Submission, partners: Mapping[Source, Submission | None], unit: Any) -> dict[str, Any]:
+        """Return the wide row of a submission."""
+        period = item.read.period
+        row: dict[str, Any] = {
+            "unit_name": unit.name,
+            "unit_kind": unit.kind,
+            "row_role": item.read.row_role,
+            "period_name": period.name,
+            "ends_on": period.ends_on.isoformat(),
+            "opens_window": period.opens_window,
+            "rows_summed": None,
+            "rows_left_out": None,
+            **self._of_rows,
+        }
+        for source, columns in self._columns.items():
+            submission = item if source == self._home else partners.get(source)
+            observations = submission.by_indicator if submission else {}
+            read = frozenset(name for name, said in observations.items() if said.state != "unreadable")
+            row[self._read[source]] = read or None
+            for key, name in columns.items():
+                said = observations.get(key)
+                row[name] = said.value if said else None
+        for key, (decimals, text) in self._printed.items():
+            said = item.by_indicator.get(key)
+            row[decimals] = None if said is None or said.decimals is None else Decimal(said.decimals)
+            row[text] = (said.text or None) if said else None
+        return row
 
 
 def _sums(

@@ -22,6 +22,7 @@ _TOKENS = re.compile(
     r"|(?P<sign>\|\||::|@>|<=|>=|<>|[-+*/=<>(),\[\]]))"
 )
 _EXACT = Context(prec=1000)
+_ZERO = Decimal(0)
 
 # How tightly PostgreSQL's operators bind, from OR to the cast.
 _OR, _AND, _NOT, _IS, _COMPARED, _AMONG, _OTHER, _ADDED, _MULTIPLIED, _SIGNED, _CAST = range(1, 12)
@@ -112,9 +113,9 @@ class _Parser:
         right = self.expression(binding)
         match sign:
             case "or":
-                return lambda row: _either(left(row), right(row))
+                return lambda row: True if (one := left(row)) is True else _either(one, right(row))
             case "and":
-                return lambda row: _both(left(row), right(row))
+                return lambda row: False if (one := left(row)) is False else _both(one, right(row))
         operation = _OPERATIONS[sign]
 
         def of_both(row: Row) -> Any:
@@ -155,8 +156,8 @@ class _Parser:
                 return self.case()
             case "array":
                 self.expect("[")
-                items = self.list_until("]")
-                return lambda row: frozenset(item(row) for item in items)
+                names = frozenset(item({}) for item in self.list_until("]"))  # of literals, whatever the row
+                return lambda _: names
         if kind == "word" and self.accept("("):
             return self.call(text)
         if kind == "word":
@@ -182,14 +183,17 @@ class _Parser:
         self.expect("end")
 
         def chosen(row: Row) -> Any:
-            return next((result for condition, result in branches if condition(row) is True), otherwise)(row)
+            for condition, result in branches:
+                if condition(row) is True:
+                    return result(row)
+            return otherwise(row)
 
         return chosen
 
     def call(self, name: str) -> Worked:
         arguments = self.list_until(")")
         if name == "coalesce":
-            return lambda row: next((value for item in arguments if (value := item(row)) is not None), None)
+            return lambda row: _first(arguments, row)
         if name == "greatest":
             return lambda row: max((value for item in arguments if (value := item(row)) is not None), default=None)
         if name == "nullif":
@@ -206,6 +210,14 @@ class _Parser:
         return called
 
 
+def _first(among: list[Worked], row: Row) -> Any:
+    """Return the first value that is not null."""
+    for item in among:
+        if (value := item(row)) is not None:
+            return value
+    return None
+
+
 def _nothing(row: Row) -> None:
     """Be the value of a CASE of which no branch holds."""
 
@@ -220,9 +232,7 @@ def _both(one: Any, other: Any) -> Any:
 
 def _number(value: Any) -> Any:
     """Return a number with a scale that is not below zero, as PostgreSQL stores it; anything else as it is."""
-    if isinstance(value, Decimal) and isinstance(exponent := value.as_tuple().exponent, int) and exponent > 0:
-        return value.quantize(Decimal(1), context=_EXACT)
-    return value
+    return _EXACT.add(value, _ZERO) if isinstance(value, Decimal) else value  # a sum has the larger scale of the two
 
 
 def _scale(number: Decimal) -> int:
@@ -233,20 +243,24 @@ def _scale(number: Decimal) -> int:
 
 def divided(one: Decimal, other: Decimal) -> Decimal:
     """Return a quotient with PostgreSQL's number of decimals, rounded half away from zero."""
-    weights, leading = [], []
-    for number in (one, other):
-        group = number.adjusted() // _DIGITS_IN_GROUP if number else 0
-        weights.append(group)
-        leading.append(int(abs(number).scaleb(-group * _DIGITS_IN_GROUP, _EXACT)))
-    weight = weights[0] - weights[1] - (leading[0] <= leading[1])
-    scale = max(_LEAST_DIGITS - weight * _DIGITS_IN_GROUP, _scale(one), _scale(other), 0)
+    scale_of_one, scale_of_other = _scale(one), _scale(other)
+    weight, leading = _first_group(one)
+    weight_of_other, leading_of_other = _first_group(other)
+    weight -= weight_of_other + (leading <= leading_of_other)
+    scale = max(_LEAST_DIGITS - weight * _DIGITS_IN_GROUP, scale_of_one, scale_of_other, 0)
     scale = min(scale, _LARGEST_SCALE)
-    top = abs(int(one.scaleb(_scale(one), _EXACT))) * 10 ** (scale + _scale(other) - _scale(one))
-    bottom = abs(int(other.scaleb(_scale(other), _EXACT)))
+    top = abs(int(one.scaleb(scale_of_one, _EXACT))) * 10 ** (scale + scale_of_other - scale_of_one)
+    bottom = abs(int(other.scaleb(scale_of_other, _EXACT)))
     whole, rest = divmod(top, bottom)
     whole += 2 * rest >= bottom
     quotient = Decimal(whole).scaleb(-scale, _EXACT)
     return quotient.copy_negate() if whole and (one < 0) != (other < 0) else quotient
+
+
+def _first_group(number: Decimal) -> tuple[int, int]:
+    """Return the weight of the first group of digits that PostgreSQL keeps of a number, and what is in it."""
+    weight = number.adjusted() // _DIGITS_IN_GROUP if number else 0
+    return weight, int(abs(number).scaleb(-weight * _DIGITS_IN_GROUP, _EXACT))
 
 
 def _cut(number: Decimal, decimals: Decimal, rounding: str) -> Decimal:

@@ -18,10 +18,12 @@ names another unit, nor what it reports.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 from typing import Any, Literal, NamedTuple
 
 from enforcement_reporting.findings import Severity
@@ -31,6 +33,7 @@ from enforcement_reporting.workbook.addresses import column_letters, column_numb
 
 MOST = 3  # proposals of a finding, and places that one of them names
 _ONE_IN = 20
+_ZERO = Decimal(0)
 
 _EQUATIONS = ("sum", "total_row", "equal_across_forms", "accumulates")
 MENDABLE = (*_EQUATIONS, "rate")
@@ -78,12 +81,13 @@ KINDS: dict[Kind, str] = {
     "one_digit": "只差一位数字，可能误填：",
     "other_findings": "",
 }
+# A number as people type it: without zeros in front, and with something on either side of its point.
+_TYPED = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 _LEFT_AND_RIGHT = ((-1, 0), (1, 0))
 _RANK = {kind: number for number, kind in enumerate(KINDS)}
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """A cell that can hold a number: where it stands (``sheet!A1``), of which column, the number and the text in it.
 
     ``before`` is what stood there last period. ``is_own`` is false where the cell is in the unit's other form.
@@ -142,67 +146,94 @@ class _Place(NamedTuple):
     column: str
 
 
+_Changes = tuple[tuple[_Place, Decimal], ...]
+_Words = tuple[tuple[str, str], ...]
+_Possible = tuple[Decimal, Kind, _Changes, _Words]  # how much of a gap a mend accounts for, and the mend
+
+
 class _Mend(NamedTuple):
     """What cells would have to say, and the words that the reason has places for."""
 
     kind: Kind
-    changes: tuple[tuple[_Place, Decimal], ...]
-    words: tuple[tuple[str, str], ...] = ()
+    changes: _Changes
+    words: _Words = ()
 
 
 class _Equation(NamedTuple):
     """A stated figure and the parts that should come to it; ``gap`` is how much more it is."""
 
     stated: _Place
-    parts: tuple[_Place, ...]
+    parts: dict[_Place, None]
     gap: Decimal
+
+    @property
+    def cells(self) -> tuple[_Place, ...]:
+        """Return the cells that are in it."""
+        return (self.stated, *self.parts)
 
     def accounted_for(self, place: _Place, less: Decimal) -> Decimal:
         """Return how much of the gap goes where a cell is so much less."""
-        return less if place == self.stated else -less if place in self.parts else Decimal(0)
+        return less if place == self.stated else -less if place in self.parts else _ZERO
+
+
+class Rules:
+    """The rules of a form as its sheets are held against them, with the columns they look at; notices are none."""
+
+    def __init__(self, form_id: str, checks: Iterable[Check]) -> None:
+        self.checks = {check.rule_id: check for check in checks if check.severity is not Severity.NOTICE}
+        self.columns: dict[str, list[str]] = {}
+        self.divided_by: dict[str, list[str]] = {}
+        self.sums: dict[str, str] = {}  # of the rows that are printed with a total, by column
+        self._about: dict[str, list[Check]] = {}
+        for check in self.checks.values():
+            self.columns[check.rule_id] = [column_name(column, form_id) for column in check.columns]
+            self.divided_by[check.rule_id] = [column_name(column, form_id) for column in check.divided_by]
+            for column, name in zip(check.columns, self.columns[check.rule_id], strict=True):
+                self._about.setdefault(name, []).append(check)
+                if check.rule_kind == "total_row":
+                    self.sums[name] = column_name(column, form_id, "__sum")
+
+    def about(self, columns: Iterable[str]) -> Iterable[Check]:
+        """Return the rules that look at any of the columns."""
+        return {check.rule_id: check for name in columns for check in self._about.get(name, ())}.values()
 
 
 class Sheet:
     """The rows that are printed together for one form and one period, with the rules that hold in them or do not."""
 
-    def __init__(self, form_id: str, checks: Sequence[Check], rows: Sequence[Row]) -> None:
+    def __init__(self, rules: Rules, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self._checks = [check for check in checks if check.severity is not Severity.NOTICE]
-        self._columns = {
-            check.rule_id: [column_name(column, form_id) for column in check.columns] for check in self._checks
-        }
-        self._divided_by = {
-            check.rule_id: [column_name(column, form_id) for column in check.divided_by] for check in self._checks
-        }
-        self._sums = {
-            column_name(column, form_id): column_name(column, form_id, "__sum")
-            for check in self._checks
-            if check.rule_kind == "total_row"
-            for column in check.columns
-        }
-        self._at = {
-            figure.cell: _Place(number, column)
-            for number, row in enumerate(rows)
-            for column, figure in row.figures.items()
-            if figure.is_own
-        }
+        self._rules = rules
+        self._is_broken: dict[tuple[int, str], bool] = {}
         self._broken: dict[int, dict[str, Check]] = {}
 
     def proposals(self, number: int, rule_id: str) -> list[Proposal]:
         """Return what would mend a rule that the row of that number breaks, the best first: none, or up to three."""
-        check = self.broken(number).get(rule_id)
-        if check is None or check.rule_kind not in MENDABLE:
+        check = self._rules.checks.get(rule_id)
+        if check is None or check.rule_kind not in MENDABLE or not self.is_broken(number, check):
             return []
         return _Search(self, number, check).proposals()
 
+    def is_broken(self, number: int, check: Check) -> bool:
+        """Return whether a row breaks a rule."""
+        key = number, check.rule_id
+        if key not in self._is_broken:
+            self._is_broken[key] = worked_out(check.condition)(self.rows[number].wide) is False
+        return self._is_broken[key]
+
     def broken(self, number: int) -> dict[str, Check]:
-        """Return the rules that a row breaks; notices are none."""
+        """Return the rules that a row breaks, by their ids."""
         if number not in self._broken:
-            wide = self.rows[number].wide
-            self._broken[number] = {
-                check.rule_id: check for check in self._checks if worked_out(check.condition)(wide) is False
-            }
+            checks = self._rules.checks.items()
+            self._broken[number] = {rule_id: check for rule_id, check in checks if self.is_broken(number, check)}
         return self._broken[number]
+
+    def broken_equations(self, number: int) -> Iterator[_Equation]:
+        """Yield the equations that do not hold in a row."""
+        for check in self._rules.checks.values():
+            is_broken = check.rule_kind in _EQUATIONS and self.is_broken(number, check)
+            if is_broken and (equation := self.equation(number, check)) is not None:
+                yield equation
 
     def effect(self, changes: Iterable[tuple[_Place, Decimal]]) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:
         """Return the findings, by row and rule, that changes put an end to, and those that they make."""
@@ -212,7 +243,7 @@ class Sheet:
             row = self.rows[place.row]
             after.setdefault(place.row, dict(row.wide))[place.column] = value
             looked_at.setdefault(place.row, set()).add(place.column)
-            added = self._sums.get(place.column, "")
+            added = self._rules.sums.get(place.column, "")
             for total in self.totals if added and row.is_counted and not row.is_total else ():
                 wide = after.setdefault(total, dict(self.rows[total].wide))
                 if wide.get(added) is not None:
@@ -220,14 +251,10 @@ class Sheet:
                     looked_at.setdefault(total, set()).add(place.column)
         ended, made = set[tuple[int, str]](), set[tuple[int, str]]()
         for at, columns in looked_at.items():
-            for check in self._checks:
-                if columns.isdisjoint(self._columns[check.rule_id]):
-                    continue
+            for check in self._rules.about(columns):
                 holds = worked_out(check.condition)(after[at]) is not False
-                if holds and check.rule_id in self.broken(at):
-                    ended.add((at, check.rule_id))
-                elif not holds and check.rule_id not in self.broken(at):
-                    made.add((at, check.rule_id))
+                if holds == self.is_broken(at, check):
+                    (ended if holds else made).add((at, check.rule_id))
         return ended, made
 
     @property
@@ -246,7 +273,17 @@ class Sheet:
 
     def value(self, place: _Place) -> Decimal:
         """Return the number in a cell; a blank one counts as nothing."""
-        return self.figure(place).value or Decimal(0)
+        return self.figure(place).value or _ZERO
+
+    @cached_property
+    def _at(self) -> dict[str, _Place]:
+        """Return the cells of the sheet by their addresses."""
+        return {
+            figure.cell: _Place(number, column)
+            for number, row in enumerate(self.rows)
+            for column, figure in row.figures.items()
+            if figure.is_own
+        }
 
     def beside(self, place: _Place, directions: Sequence[tuple[int, int]]) -> Iterator[_Place]:
         """Yield the cells of the sheet that lie next to one, so many columns to the right and rows down."""
@@ -261,12 +298,12 @@ class Sheet:
 
     def terms(self, check: Check) -> tuple[list[str], list[str]]:
         """Return the columns of a rate's numerator and of its denominator."""
-        under = self._divided_by[check.rule_id]
-        return [name for name in self._columns[check.rule_id][1:] if name not in under], under
+        under = self._rules.divided_by[check.rule_id]
+        return [name for name in self._rules.columns[check.rule_id][1:] if name not in under], under
 
     def stated_in(self, number: int, check: Check) -> _Place:
         """Return the cell that states what a rule works out."""
-        return _Place(number, self._columns[check.rule_id][0])
+        return _Place(number, self._rules.columns[check.rule_id][0])
 
     def equation(self, number: int, check: Check) -> _Equation | None:
         """Return the equation that a broken rule is about, where it is one."""
@@ -275,17 +312,17 @@ class Sheet:
             return None
         if check.rule_kind == "total_row":
             parts = [_Place(at, stated.column) for at in self.counted]
-            expected = row.wide[self._sums[stated.column]]
+            expected = row.wide[self._rules.sums[stated.column]]
         else:
-            added = self._columns[check.rule_id][1:]
+            added = self._rules.columns[check.rule_id][1:]
             if check.rule_kind == "accumulates":  # what was reported last period is not for this one to change
                 parts = [_Place(number, added[0])]
                 added = added[:1] if row.wide["opens_window"] else added
             else:
                 parts = [_Place(number, name) for name in added]
-            expected = sum((row.wide[name] or Decimal(0) for name in added), Decimal(0))
-        parts = [place for place in parts if place.column in self.rows[place.row].figures]
-        return _Equation(stated, tuple(parts), row.wide[stated.column] - expected)
+            expected = sum((row.wide[name] or _ZERO for name in added), _ZERO)
+        known = dict.fromkeys(place for place in parts if place.column in self.rows[place.row].figures)
+        return _Equation(stated, known, row.wide[stated.column] - expected)
 
 
 @dataclass(frozen=True)
@@ -314,7 +351,7 @@ class _Search:
                 fitting.setdefault(mend.kind, {})[mend] = len(others)
         most = max((others for found in fitting.values() for others in found.values()), default=0)
         proposals = []
-        said = set[tuple[tuple[_Place, Decimal], ...]]()
+        said = set[_Changes]()
         for kind in sorted(fitting, key=lambda kind: (len(next(iter(fitting[kind])).changes), _RANK[kind])):
             mends = [mend for mend, others in fitting[kind].items() if others == most]
             changes = dict.fromkeys(mend.changes for mend in mends)
@@ -332,34 +369,33 @@ class _Search:
         """Yield the mends that there is a reason for, whatever else they would do."""
         equation = self.sheet.equation(self.number, self.check)
         if equation is not None:
-            possible = [*self._retyped(equation), *self._miscounted(equation), *self._moved(equation)]
-            step = _step(self.sheet.value(place) for place in (equation.stated, *equation.parts))
-            yield from _not_by_luck(equation.gap, step, possible)
+            possible = chain(self._retyped(equation), self._miscounted(equation), self._moved(equation))
+            yield from _not_by_luck(equation.gap, _decimals(map(self.sheet.value, equation.cells)), possible)
             yield from self._repeated(equation)
             yield from self._consistent(equation)
             return
         yield from self._rates()
         at = [self.number, *(self.sheet.totals if self.row.is_counted and not self.row.is_total else ())]
         for number in at:
-            for other in self.sheet.broken(number).values():
-                if (equation := self.sheet.equation(number, other)) is not None:
-                    yield from (mend for mend in self._consistent(equation) if mend.changes[0][0].row == self.number)
+            for equation in self.sheet.broken_equations(number):
+                yield from (mend for mend in self._consistent(equation) if mend.changes[0][0].row == self.number)
 
-    def _retyped(self, equation: _Equation) -> Iterator[tuple[Decimal, _Mend]]:
-        """Yield slips of the hand in every cell, with how much of the gap each accounts for."""
-        for place in (equation.stated, *equation.parts):
+    def _retyped(self, equation: _Equation) -> Iterator[_Possible]:
+        """Yield slips of the hand in every cell."""
+        for place in equation.cells:
             value = self.sheet.value(place)
             for kind, mended, times in _variants(value, (1, 4), one_digit=place == equation.stated):
-                for mend in self._change(place, mended, kind, times=times):
-                    yield equation.accounted_for(place, value - mended), mend
+                accounted = equation.accounted_for(place, value - mended)
+                yield accounted, kind, ((place, mended),), (("times", times),)
 
-    def _miscounted(self, equation: _Equation) -> Iterator[tuple[Decimal, _Mend]]:
+    def _miscounted(self, equation: _Equation) -> Iterator[_Possible]:
         """Yield the stated figures in which something was counted twice or not at all."""
         stated = self.sheet.value(equation.stated)
         right = stated - equation.gap
 
-        def too_much(by: Decimal, kind: Kind, **words: str) -> Iterator[tuple[Decimal, _Mend]]:
-            yield from ((by, mend) for mend in self._change(equation.stated, stated - by, kind, **words))
+        def too_much(by: Decimal, kind: Kind, **words: str) -> Iterator[_Possible]:
+            if stated >= by:
+                yield by, kind, ((equation.stated, stated - by),), tuple(words.items())
 
         if len(equation.parts) > 1:
             yield from too_much(right, "twice")
@@ -373,25 +409,24 @@ class _Search:
                     words = {"other": self._figure_of(place), "within": row.within}
                     yield from too_much(self.sheet.value(place), "overlap", **words)
 
-    def _moved(self, equation: _Equation) -> Iterator[tuple[Decimal, _Mend]]:
+    def _moved(self, equation: _Equation) -> Iterator[_Possible]:
         """Yield what cells said last period, and cells that are exchanged with the one beside them."""
-        for place in (equation.stated, *equation.parts):
+        for place in equation.cells:
             before, value = self.sheet.figure(place).before, self.sheet.value(place)
-            if before is not None:
-                for mend in self._change(place, before, "as_before"):
-                    yield equation.accounted_for(place, value - before), mend
+            if before is not None and before >= 0:
+                yield equation.accounted_for(place, value - before), "as_before", ((place, before),), ()
             for beside in self.sheet.beside(place, _LEFT_AND_RIGHT):
                 other = self.sheet.value(beside)
-                if beside.row == place.row and other != value and not self.sheet.figure(beside).is_rate:
+                if beside.row == place.row and not self.sheet.figure(beside).is_rate:
                     less = equation.accounted_for(place, value - other) + equation.accounted_for(beside, other - value)
-                    yield less, _Mend("exchanged", ((place, other), (beside, value)))
+                    yield less, "exchanged", ((place, other), (beside, value)), ()
 
     def _repeated(self, equation: _Equation) -> Iterator[_Mend]:
         """Yield the cell that says what it said last period, and the one that says what a cell beside it does.
 
         That would account for any gap: so no other cell of the equation may do the same.
         """
-        sheet, cells = self.sheet, (equation.stated, *equation.parts)
+        sheet, cells = self.sheet, equation.cells
         known = [place for place in equation.parts if sheet.figure(place).before is not None]
         same = [place for place in cells if sheet.figure(place).before == sheet.value(place)]
         if equation.stated in same:
@@ -414,26 +449,26 @@ class _Search:
 
     def _consistent(self, equation: _Equation) -> Iterator[_Mend]:
         """Yield the changes of single cells of rows in which something else is wrong as well."""
-        for place in (equation.stated, *equation.parts):
-            if self.sheet.broken(place.row):
+        for place in equation.cells:
+            if place.row == self.number or self.sheet.broken(place.row):
                 yield from self._change(place, _needed(self.sheet, equation, place), "other_findings")
 
     def _rates(self) -> Iterator[_Mend]:
         """Yield what may have been printed in the place of the right rate."""
         stated = self.sheet.stated_in(self.number, self.check)
         typed, right = self.row.wide[stated.column], _number(worked_out(self.check.expected)(self.row.wide))
-        if right is None or stated.column not in self.row.figures:
-            return
-        possible = [
-            (typed - mended, mend)
-            for kind, mended, times in _variants(typed, (1, 2), one_digit=True)
-            for mend in self._change(stated, mended, kind, times=times)
-        ]
-        for kind, printed, words in self._other_rates(stated.column, right) if _telling_digits(typed) >= 2 else ():
-            possible += [(printed - right, mend) for mend in self._change(stated, right, kind, **words)]
-        yield from _not_by_luck(typed - right, _step((typed, right)), possible)
+        if right is not None and stated.column in self.row.figures:
+            yield from _not_by_luck(typed - right, _decimals((typed, right)), self._misprinted(stated, typed, right))
 
-    def _other_rates(self, stated: str, right: Decimal) -> Iterator[tuple[Kind, Decimal, dict[str, str]]]:
+    def _misprinted(self, stated: _Place, typed: Decimal, right: Decimal) -> Iterator[_Possible]:
+        """Yield slips of the hand in a rate, and other rates that could have been printed in its place."""
+        for kind, mended, times in _variants(typed, (1, 2), one_digit=True):
+            yield typed - mended, kind, ((stated, mended),), (("times", times),)
+        if right >= 0 and _telling_digits(typed) >= 2:
+            for kind, printed, words in self._other_rates(stated.column, typed, right):
+                yield printed - right, kind, ((stated, right),), words
+
+    def _other_rates(self, stated: str, typed: Decimal, right: Decimal) -> Iterator[tuple[Kind, Decimal, _Words]]:
         """Yield the rates that could have been mistaken for the right one, with what the reason says of them."""
         wide, (over, under) = self.row.wide, self.sheet.terms(self.check)
 
@@ -442,27 +477,39 @@ class _Search:
 
         others = [row for row in self.sheet.rows if row is not self.row and not row.is_total]
         rates = [value for row in others if (value := row.wide.get(stated)) is not None]
-        yield from (("other_row", value, {}) for value in rates)
+        yield from (("other_row", value, ()) for value in rates)
         if self.row.is_total and len(rates) > 1:
             with localcontext(prec=100):
-                mean = sum(rates, Decimal(0)) / len(rates)
-                yield "mean_of_rates", mean.quantize(right, ROUND_HALF_UP), {}
+                mean = (sum(rates, _ZERO) / len(rates)).quantize(right, ROUND_HALF_UP)
+            yield "mean_of_rates", mean, ()
         counted = [self.sheet.rows[number].wide for number in self.sheet.counted]
         if not self.row.is_total and len(counted) > 1:
-            sums = {name: sum((row[name] or Decimal(0) for row in counted), Decimal(0)) for name in (*over, *under)}
+            sums = {name: sum((row[name] or _ZERO for row in counted), _ZERO) for name in (*over, *under)}
             if (printed := rate(sums)) is not None:
-                yield "overall_rate", printed, {}
+                yield "overall_rate", printed, ()
         if (before := self.row.figures[stated].before) is not None:
-            yield "not_updated", before, {}
+            yield "not_updated", before, ()
         if len(over) != 1 or len(under) != 1:
             return
         if (printed := rate({over[0]: wide[under[0]], under[0]: wide[over[0]]})) is not None:
-            yield "inverted", printed, {}
-        for name, figure in self.row.figures.items():
-            if name not in (stated, *over, *under) and figure.value is not None and not figure.is_rate:
-                for term in (*over, *under):
-                    if (printed := rate({term: figure.value})) is not None:
-                        yield "other_term", printed, {"other": figure.caption}
+            yield "inverted", printed, ()
+        instead = [
+            (term, figure.value, figure.caption)
+            for name, figure in self.row.figures.items()
+            if name not in (stated, *over, *under) and figure.value is not None and not figure.is_rate
+            for term in (*over, *under)
+        ]
+        rounding = Decimal(1).scaleb(-min(_decimals((typed, right)), 12))  # of a rate in print, or of its quotient
+
+        def may_be_it(term: str, value: Decimal) -> bool:
+            """Return whether the rate comes to what was typed, but for rounding, in proportion to the right one."""
+            more, less = (value, wide[term]) if term in over else (wide[term], value)
+            return bool(abs(right * more - typed * less) <= rounding * (abs(more) + abs(less)))
+
+        if any(may_be_it(term, value) for term, value, _ in instead):
+            for term, value, caption in instead:
+                if (printed := rate({term: value})) is not None:
+                    yield "other_term", printed, (("other", caption),)
 
     def _change(self, place: _Place, value: Decimal, kind: Kind, **words: str) -> Iterator[_Mend]:
         """Yield the change of one cell, unless it is none or its figure would be below zero."""
@@ -471,9 +518,7 @@ class _Search:
 
     # What is said of it ----------------------------------------------------------------------------------------------
 
-    def _proposal(
-        self, mends: Sequence[_Mend], choices: Sequence[tuple[tuple[_Place, Decimal], ...]], others: int
-    ) -> Proposal:
+    def _proposal(self, mends: Sequence[_Mend], choices: Sequence[_Changes], others: int) -> Proposal:
         """Return the mends of one kind, that end as many other findings, as a proposal."""
         words: dict[str, dict[str, None]] = {}
         for mend in mends:
@@ -522,17 +567,25 @@ def _needed(sheet: Sheet, equation: _Equation, place: _Place) -> Decimal:
     return sheet.value(place) + (-equation.gap if place == equation.stated else equation.gap)
 
 
-def _not_by_luck(gap: Decimal, step: Decimal, possible: Iterable[tuple[Decimal, _Mend]]) -> Iterator[_Mend]:
+def _not_by_luck(gap: Decimal, decimals: int, possible: Iterable[_Possible]) -> Iterator[_Mend]:
     """Yield the mends that account for a gap, of those kinds that account for few gaps with as many digits."""
-    by_kind: dict[Kind, list[tuple[Decimal, _Mend]]] = {}
-    for accounted, mend in possible:
-        by_kind.setdefault(mend.kind, []).append((accounted, mend))
-    digits = len(str(abs(int(gap / step))))
-    gaps_alike = 2 * 9 * 10 ** (digits - 1)
-    for found in by_kind.values():
-        alike = {accounted for accounted, _ in found if accounted and len(str(abs(int(accounted / step)))) == digits}
-        if _ONE_IN * len(alike) <= gaps_alike:
-            yield from (mend for accounted, mend in found if accounted == gap)
+    digits = _digits(gap, decimals)
+    few = 2 * 9 * 10 ** (digits - 1) // _ONE_IN
+    if few == 0:
+        return
+    alike: dict[Kind, set[Decimal]] = {}
+    found = []
+    for accounted, kind, changes, words in possible:
+        if accounted and _digits(accounted, decimals) == digits:
+            alike.setdefault(kind, set()).add(accounted)
+            if accounted == gap:
+                found.append(_Mend(kind, changes, words))
+    yield from (mend for mend in found if len(alike[mend.kind]) <= few)
+
+
+def _digits(number: Decimal, decimals: int) -> int:
+    """Return how many digits a number has that is counted in its last decimal."""
+    return max(number.adjusted() + decimals, 0) + 1
 
 
 def _variants(value: Decimal, powers: Sequence[int], *, one_digit: bool) -> Iterator[tuple[Kind, Decimal, str]]:
@@ -541,30 +594,29 @@ def _variants(value: Decimal, powers: Sequence[int], *, one_digit: bool) -> Iter
         yield "sign", -value, ""
     if value <= 0:
         return
-    typed = _shown(value)
-    for left, right in pairwise(number for number, sign in enumerate(typed) if sign != "."):
-        digits = list(typed)
-        digits[left], digits[right] = digits[right], digits[left]
-        if digits[left] != digits[right]:
-            yield from _as_number("swapped_digits", "".join(digits))
     for power in powers:
         yield "magnitude", value.scaleb(power), str(10**power)
         yield "magnitude", value.scaleb(-power), str(10**power)
-    for number, sign in enumerate(typed):
-        if sign != ".":
-            yield from _as_number("digit_count", typed[:number] + typed[number + 1 :])
+    for kind, text in _slips(_shown(value), one_digit=one_digit):
+        if _TYPED.fullmatch(text):
+            yield kind, Decimal(text), ""
+
+
+def _slips(typed: str, *, one_digit: bool) -> Iterator[tuple[Kind, str]]:
+    """Yield what differs from a number as typed by a slip of the hand."""
+    places = [number for number, sign in enumerate(typed) if sign != "."]
+    for left, right in pairwise(places):
+        swapped = list(typed)
+        swapped[left], swapped[right] = typed[right], typed[left]
+        yield "swapped_digits", "".join(swapped)
+    for number in places:
+        before, after = typed[:number], typed[number + 1 :]
+        yield "digit_count", before + after
+        if one_digit:
+            yield from (("one_digit", before + digit + after) for digit in "0123456789")
     for number in range(len(typed) + 1):
-        for digit in "0123456789":
-            yield from _as_number("digit_count", typed[:number] + digit + typed[number:])
-            if one_digit and number < len(typed) and typed[number] not in (digit, "."):
-                yield from _as_number("one_digit", typed[:number] + digit + typed[number + 1 :])
-
-
-def _as_number(kind: Kind, text: str) -> Iterator[tuple[Kind, Decimal, str]]:
-    """Yield the number in a text, unless nobody would have typed it: with zeros in front, or nothing at an end."""
-    whole, point, decimals = text.partition(".")
-    if whole and (whole == "0" or whole[0] != "0") and bool(point) == bool(decimals):
-        yield kind, Decimal(text), ""
+        before, after = typed[:number], typed[number:]
+        yield from (("digit_count", before + digit + after) for digit in "0123456789")
 
 
 def _number(text: Any) -> Decimal | None:
@@ -581,7 +633,7 @@ def _telling_digits(value: Decimal) -> int:
     return len(value.normalize().as_tuple().digits) if value else 0
 
 
-def _step(values: Iterable[Decimal]) -> Decimal:
-    """Return one in the last decimal that any of the numbers has."""
+def _decimals(values: Iterable[Decimal]) -> int:
+    """Return how many decimals the numbers have, but for zeros at their end."""
     exponents = [exponent for value in values if isinstance(exponent := value.normalize().as_tuple().exponent, int)]
-    return Decimal(1).scaleb(min(0, *exponents))
+    return -min(0, *exponents)

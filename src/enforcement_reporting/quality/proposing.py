@@ -7,8 +7,8 @@ of findings, and nothing is fetched where there are none.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 import psycopg
@@ -68,10 +68,17 @@ order by w.unit_id, w.form_id, w.period_id, w.row_role, s.received_at desc, s.fi
 """
 
 _OBSERVATIONS = """
-select o.submission_id, o.indicator_id, o.cell_state, o.stated_value, o.stated_text, o.decimals, o.cell
-from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
-join intake.observations o on o.unit_id = w.unit_id and o.submission_id = w.submission_id
-order by o.submission_id, o.indicator_id
+select o.submission_id, array_agg(o.indicator_id) as indicator_ids, array_agg(o.cell_state) as states,
+    array_agg(o.stated_value) as stated_values, array_agg(coalesce(o.stated_text, '')) as texts,
+    array_agg(o.decimals) as decimals, array_agg(o.cell) as cells
+from (
+    select o.submission_id, o.indicator_id, o.cell_state, o.stated_value, o.stated_text, o.decimals, o.cell
+    from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
+    join intake.observations o on o.unit_id = w.unit_id and o.submission_id = w.submission_id
+    where %s::text[] is null or o.indicator_id = any(%s)  -- all figures, or those
+    order by o.submission_id, o.indicator_id
+) o
+group by o.submission_id
 """
 
 
@@ -87,7 +94,7 @@ def propose(connection: psycopg.Connection, catalog: Catalog, suites: Sequence[S
     warehouse = _Warehouse(connection, catalog, suites)
     for start in range(0, len(few), _SHEETS_AT_ONCE):
         proposals = []
-        for key, (sheet, numbers) in warehouse.sheets(few[start : start + _SHEETS_AT_ONCE]).items():
+        for key, sheet, numbers in warehouse.sheets(few[start : start + _SHEETS_AT_ONCE]):
             for finding in by_sheet[key]:
                 number = numbers.get(finding.submission_id)
                 if number is not None and (said := sheet.proposals(number, finding.rule_id)):
@@ -118,45 +125,46 @@ class _Warehouse:
     """The submissions of the warehouse, as they are when they are at hand."""
 
     def __init__(self, connection: psycopg.Connection, catalog: Catalog, suites: Sequence[Suite]) -> None:
-        self._connection, self._catalog, self._suites = connection, catalog, suites
+        self._connection, self._catalog = connection, catalog
         self._known = Sheets(catalog, suites)
         self._periods: dict[str, dict[str, Period]] = {}
-        self._workbooks: dict[int, ReadWorkbook] = {}
 
-    def sheets(self, keys: Sequence[_SheetKey]) -> dict[_SheetKey, tuple[Sheet, dict[str, int]]]:
-        """Return sheets, each with the numbers of its rows by submission; no rows whose unit or period is no more."""
+    def sheets(self, keys: Sequence[_SheetKey]) -> Iterator[tuple[_SheetKey, Sheet, dict[str, int]]]:
+        """Yield sheets, each with the numbers of its rows by submission; no rows whose unit or period is no more."""
         rows = self._rows(_ROWS, keys)
+        looked_up = {row.form_id: self._known.looked_up(row.form_id) for row in rows}
         wanted = {
             partner
             for row in rows
-            for source in self._sources(row.form_id)
+            for source in looked_up[row.form_id]
             if (partner := _key_of(row.unit_id, self._period(row), row.row_role, source))
         }
         partners = self._rows(_PARTNERS, sorted(wanted))
-        read = self._read([*rows, *partners])
-        latest = {_Key(row.unit_id, row.form_id, row.period_id, row.row_role): row.submission_id for row in partners}
+        figures = {figure for sources in looked_up.values() for figures in sources.values() for figure in figures}
+        said = self._said(partners, sorted(figures)) | self._said(rows)
+        latest = {
+            _Key(row.unit_id, row.form_id, row.period_id, row.row_role): row for row in filter(self._is_known, partners)
+        }
 
         def partner_of(item: Submission, source: Source) -> Submission | None:
             partner = _key_of(item.read.unit_id, item.read.period, item.read.row_role, source)
-            return read.get(latest[partner]) if partner in latest else None
+            row = latest.get(partner) if partner else None
+            return self._submission(row, said, ReadWorkbook()) if row else None
 
-        sheets = {}
         for key, found in groupby(rows, key=_sheet_of):
-            together = [row.submission_id for row in found if row.submission_id in read]
-            if together:
-                sheet = self._known.sheet([read[submission_id] for submission_id in together], partner_of)
-                sheets[key] = (sheet, {submission_id: number for number, submission_id in enumerate(together)})
-        return sheets
+            if together := list(filter(self._is_known, found)):
+                workbook = ReadWorkbook()
+                sheet = self._known.sheet([self._submission(row, said, workbook) for row in together], partner_of)
+                yield key, sheet, {row.submission_id: number for number, row in enumerate(together)}
 
-    def _sources(self, form_id: str) -> set[Source]:
-        """Return where the rows of a form are looked up as well: other forms that its rules name, the period before."""
-        partners = (source for suite in self._suites if suite.form.form_id == form_id for source in suite.partners)
-        return {Source(form_id, "previous"), *(source for source in partners if source.when == "now")}
-
-    def _rows(self, query: str, keys: Iterable[tuple[Any, ...]]) -> list[Any]:
+    def _rows(self, query: str, keys: Iterable[tuple[Any, ...]], *others: Any) -> list[Any]:
         columns = _columns(keys)
         with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-            return cursor.execute(query.encode(), columns).fetchall() if columns else []
+            return cursor.execute(query.encode(), [*columns, *others]).fetchall() if columns else []
+
+    def _is_known(self, row: Any) -> bool:
+        """Return whether a submission's unit and period still are in the catalog."""
+        return row.unit_id in self._known.units and self._period(row) is not None
 
     def _period(self, row: Any) -> Period | None:
         form = self._catalog.form_by_id.get(row.form_id)
@@ -165,22 +173,18 @@ class _Warehouse:
             self._periods[row.form_id] = {period.period_id: period for period in periods}
         return self._periods[row.form_id].get(row.period_id)
 
-    def _read(self, rows: Sequence[Any]) -> dict[str, Submission]:
-        """Return submissions by their ids, with their figures."""
-        said: dict[str, list[Any]] = {}
-        for cell in self._rows(_OBSERVATIONS, {(row.unit_id, row.submission_id) for row in rows}):
-            said.setdefault(cell.submission_id, []).append(cell)
-        read = {}
-        for row in rows:
-            period, cells = self._period(row), said.get(row.submission_id, [])
-            if period is None or row.unit_id not in self._known.units:
-                continue
-            observations = Observations(
-                [cell.indicator_id for cell in cells],
-                [Reading(c.cell_state, c.stated_value, c.stated_text or "", c.decimals, "") for c in cells],
-                [cell.cell for cell in cells],
-            )
-            submission = ReadSubmission(row.form_id, row.unit_id, period, row.row_role, row.sheet, observations)
-            workbook = self._workbooks.setdefault(row.file_id, ReadWorkbook())
-            read[row.submission_id] = Submission(submission, workbook)
-        return read
+    def _said(self, rows: Sequence[Any], figures: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return what submissions say, by their ids: all of their figures or some."""
+        keys = {(row.unit_id, row.submission_id) for row in rows}
+        return {found.submission_id: found for found in self._rows(_OBSERVATIONS, keys, figures, figures)}
+
+    def _submission(self, row: Any, said: Mapping[str, Any], workbook: ReadWorkbook) -> Submission:
+        """Return a submission with what it says. It is made where it is looked at: those of all sheets are many."""
+        observations = Observations((), (), ())
+        if (found := said.get(row.submission_id)) is not None:
+            readings = map(Reading, found.states, found.stated_values, found.texts, found.decimals, repeat(""))
+            observations = Observations(found.indicator_ids, list(readings), found.cells)
+        period = self._period(row)
+        assert period is not None
+        read = ReadSubmission(row.form_id, row.unit_id, period, row.row_role, row.sheet, observations)
+        return Submission(read, workbook)
