@@ -39,8 +39,12 @@ _EVERYTHING = ["--full-refresh"]
 _WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental"]
 
 # For every statement of a build, its tests among them: what is joined and sorted stays in memory, up to a few years;
-# what is touched is looked up, not searched for; and compiling a statement takes longer than running it.
-_DBT_OPTIONS = "-c work_mem=128MB -c maintenance_work_mem=256MB -c random_page_cost=1.1 -c jit=off -c max_parallel_workers_per_gather=0"
+# what is touched is looked up, not searched for; compiling a statement takes longer than running it; and most of one is
+# writing, which one process does, so that others who help it to read only cost.
+_DBT_OPTIONS = (
+    "-c work_mem=128MB -c maintenance_work_mem=256MB -c random_page_cost=1.1 -c jit=off"
+    " -c max_parallel_workers_per_gather=0"
+)
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
 _RUNS_IN_SPREADSHEET = r"^[-=+@＝＋－＠\t\r]"

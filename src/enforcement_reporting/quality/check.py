@@ -15,7 +15,8 @@ import importlib.util
 import logging
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
@@ -74,6 +75,7 @@ def check_submissions(settings: Settings) -> Checked:
         due = _due(connection, suites)
         if not due:
             return Checked(0, 0, {}, None, _marts_due(connection))
+        is_large = _analyze_after_a_large_load(connection)
         connection.execute(
             "create temporary table failed_at_receipt (submission_id text, rule_id text, cured_at timestamptz)"
         )
@@ -84,8 +86,9 @@ def check_submissions(settings: Settings) -> Checked:
         )
         for reach in get_args(Reach):
             batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
-            for suite in batch:
-                _build_wide_rows(connection, suite)
+            with _read_as_a_whole(connection, is_large):
+                for suite in batch:
+                    _build_wide_rows(connection, suite)
             failures, broken_now = validation.run(batch) if validation else ({}, {})
             broken |= broken_now
             with connection.transaction():
@@ -201,19 +204,32 @@ def _due(connection: psycopg.Connection, suites: Sequence[Suite]) -> dict[str, i
         )
     past.add_later_periods(connection, suites)
     connection.execute("analyze due")
-    _analyze_after_a_large_load(connection)
     return dict(connection.execute("select form_id, count(*)::int from due group by form_id").fetchall())
 
 
-def _analyze_after_a_large_load(connection: psycopg.Connection) -> None:
-    """Let the planner know of what was loaded, where that is much of what there is."""
+def _analyze_after_a_large_load(connection: psycopg.Connection) -> bool:
+    """Let the planner know of what was loaded, where that is much of what there is; return whether it is."""
     row = connection.execute(
         "select (select count(*) from due) > 0.1 * reltuples from pg_class where oid = 'intake.submissions'::regclass"
     ).fetchone()
-    if row and row[0]:
+    is_large = bool(row and row[0])
+    if is_large:
         for table in ("intake.submissions", "intake.figures", "quality.findings", "catalog.units"):
             connection.execute(f"analyze {table}".encode())
         connection.execute("analyze catalog.periods, catalog.unit_closure")
+    return is_large
+
+
+@contextmanager
+def _read_as_a_whole(connection: psycopg.Connection, is_large: bool) -> Iterator[None]:
+    """Look nothing up row by row where much is read.
+
+    The planner would: it takes the two columns of a key for two different things, and expects next to nothing of a join.
+    """
+    if is_large:
+        connection.execute("set enable_nestloop = off")
+    yield
+    connection.execute("reset enable_nestloop")
 
 
 def _forms_with_other_rules(connection: psycopg.Connection, suites: Sequence[Suite]) -> list[str]:

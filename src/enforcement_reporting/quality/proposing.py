@@ -67,18 +67,12 @@ where s.policy = 'archive' or not exists (
 order by w.unit_id, w.form_id, w.period_id, w.row_role, s.received_at desc, s.file_sha256 desc, s.submission_id desc
 """
 
-_OBSERVATIONS = """
-select o.submission_id, array_agg(o.indicator_id) as indicator_ids, array_agg(o.cell_state) as states,
-    array_agg(o.stated_value) as stated_values, array_agg(coalesce(o.stated_text, '')) as texts,
-    array_agg(o.decimals) as decimals, array_agg(o.cell) as cells
-from (
-    select o.submission_id, o.indicator_id, o.cell_state, o.stated_value, o.stated_text, o.decimals, o.cell
-    from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
-    join intake.observations o on o.unit_id = w.unit_id and o.submission_id = w.submission_id
-    where %s::text[] is null or o.indicator_id = any(%s)  -- all figures, or those
-    order by o.submission_id, o.indicator_id
-) o
-group by o.submission_id
+_FIGURES = """
+select f.submission_id, l.indicator_ids, f.cell_states, f.stated_values,
+    array_replace(f.stated_texts, null, '') as texts, f.decimals, f.cells
+from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
+join intake.figures f on f.unit_id = w.unit_id and f.submission_id = w.submission_id
+join intake.layouts l on l.layout_id = f.layout_id
 """
 
 
@@ -140,8 +134,8 @@ class _Warehouse:
             if (partner := _key_of(row.unit_id, self._period(row), row.row_role, source))
         }
         partners = self._rows(_PARTNERS, sorted(wanted))
-        figures = {figure for sources in looked_up.values() for figures in sources.values() for figure in figures}
-        said = self._said(partners, sorted(figures)) | self._said(rows)
+        looked_at = {(row.unit_id, row.submission_id) for row in (*rows, *partners)}
+        said = {found.submission_id: found for found in self._rows(_FIGURES, looked_at)}
         latest = {
             _Key(row.unit_id, row.form_id, row.period_id, row.row_role): row for row in filter(self._is_known, partners)
         }
@@ -157,10 +151,10 @@ class _Warehouse:
                 sheet = self._known.sheet([self._submission(row, said, workbook) for row in together], partner_of)
                 yield key, sheet, {row.submission_id: number for number, row in enumerate(together)}
 
-    def _rows(self, query: str, keys: Iterable[tuple[Any, ...]], *others: Any) -> list[Any]:
+    def _rows(self, query: str, keys: Iterable[tuple[Any, ...]]) -> list[Any]:
         columns = _columns(keys)
         with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-            return cursor.execute(query.encode(), [*columns, *others]).fetchall() if columns else []
+            return cursor.execute(query.encode(), columns).fetchall() if columns else []
 
     def _is_known(self, row: Any) -> bool:
         """Return whether a submission's unit and period still are in the catalog."""
@@ -173,16 +167,11 @@ class _Warehouse:
             self._periods[row.form_id] = {period.period_id: period for period in periods}
         return self._periods[row.form_id].get(row.period_id)
 
-    def _said(self, rows: Sequence[Any], figures: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return what submissions say, by their ids: all of their figures or some."""
-        keys = {(row.unit_id, row.submission_id) for row in rows}
-        return {found.submission_id: found for found in self._rows(_OBSERVATIONS, keys, figures, figures)}
-
     def _submission(self, row: Any, said: Mapping[str, Any], workbook: ReadWorkbook) -> Submission:
         """Return a submission with what it says. It is made where it is looked at: those of all sheets are many."""
         observations = Observations((), (), ())
         if (found := said.get(row.submission_id)) is not None:
-            readings = map(Reading, found.states, found.stated_values, found.texts, found.decimals, repeat(""))
+            readings = map(Reading, found.cell_states, found.stated_values, found.texts, found.decimals, repeat(""))
             observations = Observations(found.indicator_ids, list(readings), found.cells)
         period = self._period(row)
         assert period is not None
