@@ -224,7 +224,7 @@ def _analyze_after_a_large_load(connection: psycopg.Connection) -> bool:
 def _read_as_a_whole(connection: psycopg.Connection, is_large: bool) -> Iterator[None]:
     """Look nothing up row by row where much is read.
 
-    The planner would: it takes the two columns of a key for two different things, and expects next to nothing of a join.
+    The planner would: it takes the two columns of a key for two different things, and expects next to nothing of joins.
     """
     if is_large:
         connection.execute("set enable_nestloop = off")
