@@ -1,0 +1,87 @@
+"""Figures in arrays: what is stored is what was read, whatever stands in it and in whatever order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from enforcement_reporting.settings import Settings
+from enforcement_reporting.warehouse import connect
+from warehouse import Cell, state_figures
+
+# All that is special in an array, in COPY or in both stands among these.
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["NULL", "null", '"', "\\", "\\N", "{}", "a,b", "\\.", "\n", "\t", "\r\n", "'", '\\"', "—", "１２"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
+)
+NUMBERS = st.one_of(
+    st.integers(-(10**30), 10**30).map(Decimal),
+    st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12),
+    st.sampled_from([Decimal("1E+3"), Decimal("1E-7"), Decimal("0.00"), Decimal("-0")]),
+)
+CELLS = st.one_of(
+    st.builds(Cell, st.just("B5"), st.just("value"), NUMBERS, TEXTS),
+    st.builds(Cell, st.just("$C$6"), st.sampled_from(["blank", "not_applicable", "unreadable"]), st.none(), TEXTS),
+)
+INDICATORS = st.text("abc_.1项", min_size=1, max_size=4).map("f.{}".format)
+
+
+@given(
+    st.lists(st.tuples(TEXTS, st.dictionaries(INDICATORS, CELLS, max_size=6)), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_figures_come_back_as_they_were_read(warehouse: Settings, submissions: list, order) -> None:  # type: ignore[type-arg,no-untyped-def]
+    with connect(warehouse) as connection:
+        for number, (sheet, cells) in enumerate(submissions):
+            in_some_order = order.sample(sorted(cells.items()), len(cells))
+            state_figures(connection, "u", f"s{number}", sheet, dict(in_some_order))
+        for number, (sheet, cells) in enumerate(submissions):
+            rows = connection.execute(
+                "select sheet, indicator_id, cell_state, stated_value, stated_text, cell from intake.observations"
+                " where unit_id = 'u' and submission_id = %s",
+                [f"s{number}"],
+            ).fetchall()
+            expected = [
+                (sheet, name, cell.state, cell.value, cell.text or None, cell.address) for name, cell in cells.items()
+            ]
+            assert sorted(rows, key=str) == sorted(expected, key=str)
+        connection.rollback()
+
+
+def test_figures_of_the_same_indicators_have_one_layout(warehouse: Settings) -> None:
+    one, other = Cell("B5", "value", 1, "1"), Cell("C5", "value", 2, "2")
+    with connect(warehouse) as connection:
+        state_figures(connection, "u", "s1", "表", {"f.b": one, "f.a": other})
+        state_figures(connection, "u", "s2", "表", {"f.a": other, "f.b": one})
+        state_figures(connection, "u", "s3", "表", {"f.a": one})
+        layouts = connection.execute("select indicator_ids from intake.layouts order by 1").fetchall()
+        assert layouts == [(["f.a"],), (["f.a", "f.b"],)]
+        figures = connection.execute(
+            "select stated_values, cells from intake.figures order by submission_id"
+        ).fetchall()
+        assert figures[:2] == [([2, 1], ["C5", "B5"])] * 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update intake.layouts set indicator_ids = '{f.b,f.a}'",
+        "update intake.layouts set indicator_ids = '{f.a,f.a}'",
+        "update intake.figures set cells = '{B5}'",
+        "update intake.figures set cell_states = '{value,zeroish}'",
+    ],
+)
+def test_what_arrays_may_not_hold_is_refused(warehouse: Settings, change: str) -> None:
+    cell = Cell("B5", "value", 1, "1")
+    with connect(warehouse) as connection:
+        state_figures(connection, "u", "s1", "表", {"f.a": cell, "f.b": cell})
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(change.encode())
