@@ -40,7 +40,7 @@ units_counted as (
 ),
 
 -- Units that are added up together, under one number for all that tells them from others: millions are grouped by it.
-cohorts_expected as materialized (
+cohorts_expected as (
     select
         cohort_id,
         form_id,
@@ -79,7 +79,7 @@ expected_by_kind as (
     group by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, cohorts_expected.unit_kind
 ),
 
-expected as materialized (
+expected as (
     select
         expected_by_kind.group_id,
         expected_by_kind.form_id,
@@ -130,7 +130,7 @@ reported_by_cohort as (
     group by units_in_cohorts.cohort_no, unit_values.indicator_id
 ),
 
-reported as materialized (
+reported as (
     select
         unit_closure.group_id,
         cohorts_expected.form_id,
@@ -140,9 +140,9 @@ reported as materialized (
         sum(reported_by_cohort.cumulative_value) as cumulative_value,
         sum(reported_by_cohort.single_value) as single_value,
         sum(reported_by_cohort.first_value) as first_value,
-        sum(reported_by_cohort.reported_units)::bigint as reported_units,
-        sum(reported_by_cohort.cumulative_units)::bigint as cumulative_units,
-        sum(reported_by_cohort.single_units)::bigint as single_units,
+        sum(reported_by_cohort.reported_units) as reported_units,
+        sum(reported_by_cohort.cumulative_units) as cumulative_units,
+        sum(reported_by_cohort.single_units) as single_units,
         sum(reported_by_cohort.units) filter (where applicability.is_applicable) as applicable_units,
         sum(reported_by_cohort.reported_units) filter (where not applicability.is_applicable) as other_units,
         min(reported_by_cohort.reported_periods) filter (where applicability.is_applicable) as reported_periods,
@@ -158,100 +158,99 @@ reported as materialized (
         unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, reported_by_cohort.indicator_id
 ),
 
-added as (
+-- What is owed and what is reported: put together by grouping, as a planner that expects little would join them row by row.
+together as (
     select
-        expected.group_id,
-        expected.form_id,
-        expected.period_id,
-        expected.indicator_id,
-        expected.units as owing_units,
-        reported.value,
-        reported.cumulative_value,
-        reported.single_value,
-        reported.first_value,
-        reported.reported_units,
-        reported.cumulative_units,
-        reported.single_units,
-        reported.other_units,
-        reported.applicable_units,
-        reported.reported_periods,
-        reported.expected_periods
+        group_id,
+        form_id,
+        period_id,
+        indicator_id,
+        coalesce(units, 0) as expected_units,
+        coalesce(units, 0) as owing_units,
+        null::numeric as value,
+        null::numeric as cumulative_value,
+        null::numeric as single_value,
+        null::numeric as first_value,
+        0 as reported_units,
+        0 as cumulative_units,
+        0 as single_units,
+        0 as applicable_units,
+        null::integer as reported_periods,
+        null::integer as expected_periods
     from expected
-    left join reported
-        on
-            expected.group_id = reported.group_id
-            and expected.form_id = reported.form_id
-            and expected.period_id = reported.period_id
-            and expected.indicator_id = reported.indicator_id
 
     union all
 
-    -- What nobody owes, and was reported all the same.
     select
-        reported.group_id,
-        reported.form_id,
-        reported.period_id,
-        reported.indicator_id,
+        group_id,
+        form_id,
+        period_id,
+        indicator_id,
+        coalesce(other_units, 0) as expected_units,
         0 as owing_units,
-        reported.value,
-        reported.cumulative_value,
-        reported.single_value,
-        reported.first_value,
-        reported.reported_units,
-        reported.cumulative_units,
-        reported.single_units,
-        reported.other_units,
-        reported.applicable_units,
-        reported.reported_periods,
-        reported.expected_periods
+        value,
+        cumulative_value,
+        single_value,
+        first_value,
+        reported_units,
+        cumulative_units,
+        single_units,
+        coalesce(applicable_units, 0) as applicable_units,
+        reported_periods,
+        expected_periods
     from reported
-    where
-        not exists (
-            select 1
-            from expected
-            where
-                reported.group_id = expected.group_id
-                and reported.form_id = expected.form_id
-                and reported.period_id = expected.period_id
-                and reported.indicator_id = expected.indicator_id
-        )
 ),
 
-counted as (
+added as (
     select
-        *,
-        (coalesce(owing_units, 0) + coalesce(other_units, 0))::bigint as expected_units
-    from added
+        group_id,
+        form_id,
+        period_id,
+        indicator_id,
+        max(value) as value,
+        max(cumulative_value) as cumulative_value,
+        max(single_value) as single_value,
+        max(first_value) as first_value,
+        sum(reported_units)::bigint as reported_units,
+        sum(cumulative_units)::bigint as cumulative_units,
+        sum(single_units)::bigint as single_units,
+        sum(expected_units)::bigint as expected_units,
+        sum(owing_units) as owing_units,
+        sum(applicable_units) as applicable_units,
+        max(reported_periods) as reported_periods,
+        max(expected_periods) as expected_periods
+    from together
+    group by group_id, form_id, period_id, indicator_id
 ),
 
 final as (
     select
-        counted.group_id as unit_id,
-        counted.form_id,
-        counted.period_id,
+        added.group_id as unit_id,
+        added.form_id,
+        added.period_id,
         extract(year from periods.ends_on)::integer as year,
-        counted.indicator_id,
-        counted.value,
-        counted.cumulative_value,
-        counted.single_value,
-        counted.first_value,
-        coalesce(counted.reported_units, 0) as reported_units,
-        coalesce(counted.cumulative_units, 0) as cumulative_units,
-        coalesce(counted.single_units, 0) as single_units,
-        counted.expected_units,
+        added.indicator_id,
+        added.value,
+        added.cumulative_value,
+        added.single_value,
+        added.first_value,
+        added.reported_units,
+        added.cumulative_units,
+        added.single_units,
+        added.expected_units,
         -- The periods that even the unit with the fewest has reported.
         case
-            when coalesce(counted.applicable_units, 0) < coalesce(counted.owing_units, 0) then 0
-            else coalesce(counted.reported_periods, 0)
+            when added.applicable_units < added.owing_units then 0
+            else coalesce(added.reported_periods, 0)
         end as reported_periods,
-        coalesce(counted.expected_periods, 0) as expected_periods,
-        coalesce(counted.reported_units, 0) = counted.expected_units as is_complete,
-        coalesce(counted.single_units, 0) = counted.expected_units as single_is_complete
-    from counted
+        coalesce(added.expected_periods, 0) as expected_periods,
+        added.reported_units = added.expected_units as is_complete,
+        added.single_units = added.expected_units as single_is_complete
+    from added
     inner join {{ ref('stg_catalog__periods') }} as periods
         on
-            counted.form_id = periods.form_id
-            and counted.period_id = periods.period_id
+            added.form_id = periods.form_id
+            and added.period_id = periods.period_id
 )
 
 select * from final

@@ -104,8 +104,9 @@ terms_added as (
     group by metric_id, form_id, period_id, unit_id
 ),
 
--- Those who owe the form, with what they reported of it.
-terms_by_unit as (
+-- Those who owe the form, with what they reported of it: put together by grouping, as a planner that expects little would
+-- join them row by row.
+together as (
     select
         metrics.metric_id,
         units_expected.form_id,
@@ -113,19 +114,13 @@ terms_by_unit as (
         units_expected.unit_id,
         units_expected.unit_kind,
         {%- for basis in bases %}
-        coalesce(terms_added.{{ basis }}_terms, 0) as {{ basis }}_terms,
-        terms_added.{{ basis }}_numerator,
-        terms_added.{{ basis }}_denominator
+        0 as {{ basis }}_terms,
+        null::numeric as {{ basis }}_numerator,
+        null::numeric as {{ basis }}_denominator
         {{- ',' if not loop.last }}
         {%- endfor %}
     from units_expected
     inner join metrics on units_expected.form_id = metrics.form_id
-    left join terms_added
-        on
-            metrics.metric_id = terms_added.metric_id
-            and units_expected.form_id = terms_added.form_id
-            and units_expected.period_id = terms_added.period_id
-            and units_expected.unit_id = terms_added.unit_id
     where
         not exists (
             select 1
@@ -134,6 +129,40 @@ terms_by_unit as (
                 metrics.metric_id = undefined.metric_id
                 and units_expected.period_id = undefined.period_id
         )
+
+    union all
+
+    select
+        metric_id,
+        form_id,
+        period_id,
+        unit_id,
+        null as unit_kind,
+        {%- for basis in bases %}
+        {{ basis }}_terms,
+        {{ basis }}_numerator,
+        {{ basis }}_denominator
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from terms_added
+),
+
+terms_by_unit as (
+    select
+        metric_id,
+        form_id,
+        period_id,
+        unit_id,
+        max(unit_kind) as unit_kind,
+        {%- for basis in bases %}
+        max({{ basis }}_terms) as {{ basis }}_terms,
+        max({{ basis }}_numerator) as {{ basis }}_numerator,
+        max({{ basis }}_denominator) as {{ basis }}_denominator
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from together
+    group by metric_id, form_id, period_id, unit_id
+    having max(unit_kind) is not null
 ),
 
 rolled_up as (
