@@ -23,6 +23,7 @@ import yaml
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from enforcement_reporting.garbage import kept_for_good, not_collected
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
@@ -161,8 +162,9 @@ def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], d
 
 def import_dbt() -> None:
     """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them."""
-    import dbt.adapters.postgres
-    import dbt.cli.main  # noqa: F401
+    with kept_for_good():
+        import dbt.adapters.postgres
+        import dbt.cli.main  # noqa: F401
 
 
 def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
@@ -170,13 +172,14 @@ def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
 
     It writes under the state folder only, and nothing to standard output. Raises MartsError.
     """
+    import_dbt()
     from dbt.artifacts.schemas.results import NodeStatus
     from dbt.cli.main import dbtRunner
 
     state = settings.state / "dbt"
     state.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with _ONE_DBT, _environment(_profile_variables(settings)):
+    with _ONE_DBT, _environment(_profile_variables(settings)), not_collected():
         outcome = dbtRunner(callbacks=[_log_event]).invoke(
             [
                 "--quiet",
