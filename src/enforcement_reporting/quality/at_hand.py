@@ -279,8 +279,8 @@ class Sheets:
             )
         return Sheet(layout.rules, rows)
 
-    def looked_up(self, form_id: str) -> dict[Source, set[str]]:
-        """Return where the rows of a form are looked up as well, and which figures matter there."""
+    def looked_up(self, form_id: str) -> list[Source]:
+        """Return where the rows of a form are looked up as well: other forms that its rules name, the period before."""
         return self._layout(form_id).looked_up
 
     def _layout(self, form_id: str) -> _Layout:
@@ -311,17 +311,14 @@ class _Layout:
         self.headings = _headings(form, form)
         self.headings_of_partners: list[tuple[Source, dict[str, _Heading]]] = []
         self.previous = Source(form.form_id, "previous")
-        mendable = [check for check in self.rules.checks.values() if check.rule_kind in MENDABLE]
-        self.looked_up: dict[Source, set[str]] = {
-            self.previous: {column.key for check in mendable for column in check.columns}  # as they were before
-        }
+        partners = [source for suite in self.suites for source in suite.partners]
+        of_the_time = (source for source in partners if source.when in ("now", "previous"))
+        self.looked_up = list(dict.fromkeys((self.previous, *of_the_time)))
         for suite in self.suites:
             for source in suite.partners:
-                figures = {column.key for column in suite.columns if column.source == source}
-                if source.when in ("now", "previous"):
-                    self.looked_up.setdefault(source, set()).update(figures)
                 if source.when == "now":
                     headings = _headings(catalog.form_by_id[source.form_id], form)
+                    figures = {column.key for column in suite.columns if column.source == source}
                     self.headings_of_partners.append((source, {key: headings[key] for key in figures}))
 
 
@@ -406,7 +403,7 @@ class _WideRow:
             submission = item if source == self._home else partners.get(source)
             observations = submission.by_indicator if submission else {}
             read = frozenset(name for name, said in observations.items() if said.state != "unreadable")
-            row[self._read[source]] = read or None
+            row[self._read[source]] = read if submission else None
             for key, name in columns.items():
                 said = observations.get(key)
                 row[name] = said.value if said else None
