@@ -350,9 +350,13 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
 
 
 def _put_down(connection: psycopg.Connection, name: str, query: str) -> None:
-    """Make a temporary table of a query's rows: what is joined to them is planned on how many there are."""
+    """Make a temporary table of a query's rows: what is joined to them is planned on how many there are.
+
+    Those they are joined to are more than the planner expects, so that it would go through all of them for each.
+    """
     connection.execute(f"drop table if exists {name}".encode())
     connection.execute(f"create temporary table {name} as {query}".encode())
+    connection.execute(f"create index on {name} (unit_id, period_id)".encode())
     connection.execute(f"analyze {name} (unit_id, period_id)".encode())
 
 
