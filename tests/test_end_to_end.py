@@ -112,7 +112,7 @@ def test_the_scheduled_dags_do_the_work_even_if_the_intake_is_killed_in_the_midd
         intake.prepare(warehouse)
         with connect(warehouse) as blocker, connect(warehouse) as watcher:
             watcher.autocommit = True
-            # The load writes a file's submissions, comes to its observations, and waits here.
+            # The load writes a file's submissions, comes to its figures, and waits here.
             blocker.execute("lock table intake.figures in access exclusive mode")
             run = start(state, "run")
             waiting = (

@@ -40,7 +40,8 @@ units_counted as (
 ),
 
 -- Units that are added up together, under one number for all that tells them from others: millions are grouped by it.
-cohorts_expected as (
+-- It is put down, as a number given twice might be another.
+cohorts_expected as materialized (
     select
         cohort_id,
         form_id,
