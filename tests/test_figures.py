@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import psycopg
@@ -68,6 +70,35 @@ def test_figures_of_the_same_indicators_have_one_layout(warehouse: Settings) -> 
             "select stated_values, cells from intake.figures order by submission_id"
         ).fetchall()
         assert figures[:2] == [([2, 1], ["C5", "B5"])] * 2
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_two_at_work_record_the_same_layout_once_whatever_becomes_of_the_first(
+    warehouse: Settings, is_recorded: bool
+) -> None:
+    cell = Cell("B5", "value", 1, "1")
+
+    def second() -> None:
+        with connect(warehouse) as connection:
+            state_figures(connection, "u", "s2", "表", {"f.a": cell})
+
+    with ThreadPoolExecutor() as pool, connect(warehouse) as first, connect(warehouse) as watcher:
+        watcher.autocommit = True
+        state_figures(first, "u", "s1", "表", {"f.a": cell})
+        beside = pool.submit(second)
+        waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        while not watcher.execute(waiting).fetchone():
+            assert not beside.done()
+            time.sleep(0.02)
+        if is_recorded:
+            first.commit()
+        else:
+            first.rollback()
+        beside.result()
+        rows = watcher.execute("select submission_id, indicator_id from intake.observations order by 1").fetchall()
+        layouts = watcher.execute("select indicator_ids from intake.layouts").fetchall()
+    assert rows == ([("s1", "f.a")] if is_recorded else []) + [("s2", "f.a")]
+    assert layouts == [(["f.a"],)]
 
 
 @pytest.mark.parametrize(
