@@ -352,7 +352,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
 def _put_down(connection: psycopg.Connection, name: str, query: str) -> None:
     """Make a temporary table of a query's rows: what is joined to them is planned on how many there are.
 
-    Those they are joined to are more than the planner expects, so that it would go through all of them for each.
+    It expects few to ask for them, where thousands do: without an index it would go through all of them for each.
     """
     connection.execute(f"drop table if exists {name}".encode())
     connection.execute(f"create temporary table {name} as {query}".encode())
