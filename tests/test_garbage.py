@@ -1,0 +1,38 @@
+"""Garbage is looked for again after a block in which it was not, whatever happens in it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from enforcement_reporting.garbage import not_collected
+
+
+@pytest.fixture(autouse=True)
+def collecting() -> Iterator[None]:
+    """Leave the collector on, as it is found."""
+    yield
+    gc.enable()
+
+
+def test_nothing_is_collected_in_the_block_and_everything_after_it() -> None:
+    with not_collected():
+        with not_collected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_a_block_that_fails_switches_nothing_off() -> None:
+    with pytest.raises(ZeroDivisionError), not_collected():
+        _ = 1 / 0
+    assert gc.isenabled()
+
+
+def test_who_collects_by_himself_goes_on_doing_so() -> None:
+    gc.disable()
+    with not_collected():
+        pass
+    assert not gc.isenabled()
