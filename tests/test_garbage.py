@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -36,3 +38,15 @@ def test_who_collects_by_himself_goes_on_doing_so() -> None:
     with not_collected():
         pass
     assert not gc.isenabled()
+
+
+def test_at_exit_nothing_is_looked_through() -> None:
+    program = (
+        "import atexit, gc\n"
+        "from enforcement_reporting.garbage import left_at_exit\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"  # what is registered later is done earlier
+        "left_at_exit(); left_at_exit()\n"
+        "print(gc.get_freeze_count() > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

@@ -23,7 +23,7 @@ import yaml
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from enforcement_reporting.garbage import not_collected
+from enforcement_reporting.garbage import left_at_exit, not_collected
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
 
@@ -162,6 +162,7 @@ def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], d
 
 def import_dbt() -> None:
     """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them."""
+    left_at_exit()
     with not_collected():
         import dbt.adapters.postgres
         import dbt.cli.main  # noqa: F401

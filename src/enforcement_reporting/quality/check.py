@@ -25,7 +25,7 @@ from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
-from enforcement_reporting.garbage import not_collected
+from enforcement_reporting.garbage import left_at_exit, not_collected
 from enforcement_reporting.quality import past
 from enforcement_reporting.quality.figures import CELLS_READ, Figures
 from enforcement_reporting.quality.past import SOUND
@@ -121,6 +121,7 @@ def import_great_expectations() -> None:
     """
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     _import_when_used("scipy.stats")  # a third of the time; only an expectation of its own asks anything of it
+    left_at_exit()
     with not_collected():
         import enforcement_reporting.quality.expect  # noqa: F401
 
