@@ -1,8 +1,8 @@
 """When garbage is looked for.
 
 Python looks through what was made whenever enough has been made, and through everything once more at the end. While a
-large tool is imported, or reads its project, nearly all of that stays: it is looked through again and again, which takes
-a fifth of the time, and little is found.
+large tool is imported, or reads its project, nearly all of that stays: it is looked through again and again, which
+takes a fifth of the time, and little is found.
 """
 
 from __future__ import annotations
