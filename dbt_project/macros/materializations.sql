@@ -81,7 +81,8 @@
     create table {{ new }} as {{ sql }};
     {%- endif %}
     {%- for index in config.get('indexes', []) %}
-    create {{ 'unique' if index.unique }} index on {{ new }} ({{ index.columns | join(', ') }});
+    create {{ 'unique' if index.unique }} index on {{ new }} ({{ index.columns | join(', ') }})
+    {{ 'where ' ~ index.where if index.where }};
     {%- endfor %}
     {{ _analyzed(new) }}
     {{ _say_what_it_is(new) }}

@@ -37,10 +37,7 @@ waiting as (
             periods.form_id = later.form_id
             and periods.accumulates_from = later.accumulates_from
             and periods.ends_on <= later.ends_on
-    where
-        submissions.outcome = 'returned'
-        and submissions.next_received_at is null
-        and submissions.row_role = 'unit'
+    where {{ awaits_correction('submissions.') }}
 ),
 
 moved as (

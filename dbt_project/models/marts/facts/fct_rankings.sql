@@ -16,7 +16,18 @@ rankings as (
 ),
 
 with_returned_counted as (
+    {%- if correction_is_awaited() %}
     select * from {{ ref('int_rankings_with_returned_counted') }}
+    {%- else %}
+    select
+        null::text as scoreboard_id,
+        null::text as form_id,
+        null::text as period_id,
+        null::text as unit_id,
+        null::text as item_id,
+        null::bigint as rank
+    where false
+    {%- endif %}
 ),
 
 scoreboards as (

@@ -3,7 +3,8 @@
     incremental_strategy = 'replace_touched_units',
     indexes = [
         {'columns': ['form_id', 'period_id', 'unit_id']},
-        {'columns': ['submission_id'], 'unique': true}
+        {'columns': ['submission_id'], 'unique': true},
+        {'columns': ['form_id', 'period_id'], 'where': awaits_correction()}
     ]
 ) }}
 
