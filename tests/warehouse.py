@@ -8,12 +8,9 @@ from typing import NamedTuple
 
 import psycopg
 
-from enforcement_reporting.periods import Period
-from enforcement_reporting.warehouse.figures import copy_figures
-from enforcement_reporting.workbook import Observations, ReadSubmission
+from enforcement_reporting.warehouse.figures import Stated, copy_figures
+from enforcement_reporting.workbook import Observations
 from enforcement_reporting.workbook.measures import Reading
-
-SOME_PERIOD: Period = None  # type: ignore[assignment]  # a submission's figures do not say what it is for
 
 
 class Cell(NamedTuple):
@@ -34,6 +31,4 @@ def state_figures(
         for cell in cells.values()
     ]
     figures = Observations(list(cells), readings, [cell.address for cell in cells.values()])
-    form_id = next(iter(cells)).partition(".")[0] if cells else ""
-    submission = ReadSubmission(form_id, unit_id, SOME_PERIOD, "unit", sheet, figures)
-    copy_figures(connection, [(submission_id, submission)])
+    copy_figures(connection, [Stated(unit_id, submission_id, sheet, figures)])

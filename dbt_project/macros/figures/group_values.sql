@@ -159,7 +159,8 @@ reported as (
         unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, reported_by_cohort.indicator_id
 ),
 
--- What is owed and what is reported: put together by grouping, as a planner that expects little would join them row by row.
+-- What is owed and what is reported: put together by grouping, as a planner that expects little would join them row by
+-- row.
 together as (
     select
         group_id,

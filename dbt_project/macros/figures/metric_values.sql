@@ -104,8 +104,8 @@ terms_added as (
     group by metric_id, form_id, period_id, unit_id
 ),
 
--- Those who owe the form, with what they reported of it: put together by grouping, as a planner that expects little would
--- join them row by row.
+-- Those who owe the form, with what they reported of it: put together by grouping, as a planner that expects little
+-- would join them row by row.
 together as (
     select
         metrics.metric_id,
@@ -196,7 +196,7 @@ rolled_up as (
     group by unit_closure.group_id, terms_by_unit.metric_id, terms_by_unit.form_id, terms_by_unit.period_id
 ),
 
-captioned as (
+with_metrics as (
     select
         rolled_up.unit_id,
         rolled_up.form_id,
@@ -240,7 +240,7 @@ stated as materialized (
     select
         *,
         {{ value_of('stated') | indent(8) }} as stated_value
-    from captioned
+    from with_metrics
 ),
 
 -- On the other bases the terms are mostly the same, and a division takes longer than to see that.
@@ -296,6 +296,7 @@ final as (
 select * from final
 {% endmacro %}
 
+{#  A metric on one basis, of a relation with its terms on that basis and with `scale` and `has_denominator`. #}
 {% macro value_of(basis) -%}
 case
     when has_denominator then {{ exact_ratio('scale * ' ~ basis ~ '_numerator', basis ~ '_denominator') }}

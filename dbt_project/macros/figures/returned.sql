@@ -7,7 +7,7 @@ and {{ submission }}row_role = 'unit'
 
 {#
     Whether any submission waits for its correction. Where none does, the world in which it counts is not even planned:
-    that takes longer than most of what a small build does.
+    that takes longer than any other statement of a small build.
 #}
 {% macro correction_is_awaited() -%}
     {%- if not execute %}{{ return(true) }}{% endif -%}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from enforcement_reporting.workbook import ReadSubmission
+from enforcement_reporting.workbook import Observations
 
 _COLUMNS = (
     *("unit_id", "submission_id", "layout_id", "sheet"),
@@ -41,13 +41,22 @@ def _layout(indicator_ids: tuple[str, ...]) -> _Layout:
     return _Layout(hashlib.sha256("\0".join(ordered).encode()).hexdigest()[:20], ordered, places)
 
 
-def copy_figures(connection: psycopg.Connection, identified: Iterable[tuple[str, ReadSubmission]]) -> None:
-    """Write the figures of submissions, each with its id.
+class Stated(NamedTuple):
+    """What a submission states."""
+
+    unit_id: str
+    submission_id: str
+    sheet: str
+    observations: Observations
+
+
+def copy_figures(connection: psycopg.Connection, submissions: Iterable[Stated]) -> None:
+    """Write what submissions state.
 
     Raises a psycopg.IntegrityError where an indicator stands twice in one of them.
     """
     layouts: dict[str, list[str]] = {}
-    lines = "".join(_lines(identified, layouts))
+    lines = "".join(_lines(submissions, layouts))
     if layouts:
         # Whoever records the same layouts beside us asks for them in the same order.
         connection.cursor().executemany(
@@ -58,10 +67,9 @@ def copy_figures(connection: psycopg.Connection, identified: Iterable[tuple[str,
         copy.write(lines)
 
 
-def _lines(identified: Iterable[tuple[str, ReadSubmission]], layouts: dict[str, list[str]]) -> Iterator[str]:
+def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iterator[str]:
     """Yield a submission's row as a line of COPY; add its layout to ``layouts``."""
-    for submission_id, item in identified:
-        said = item.observations
+    for unit_id, submission_id, sheet, said in submissions:
         layout = _layout(tuple(said.indicator_ids))
         layouts[layout.layout_id] = layout.indicator_ids
         readings = [said.readings[place] for place in layout.places]
@@ -73,7 +81,7 @@ def _lines(identified: Iterable[tuple[str, ReadSubmission]], layouts: dict[str, 
             ",".join(["NULL" if number is None else str(number) for number in decimals]),
             ",".join([f'"{cell}"' for cell in _escaped([said.cells[place] for place in layout.places])]),
         )
-        owner = (item.unit_id, submission_id, layout.layout_id, item.sheet.translate(_IN_TEXT))
+        owner = (unit_id, submission_id, layout.layout_id, sheet.translate(_IN_TEXT))
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
 
 

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from enforcement_reporting.catalog import Catalog, Unit, resolve
 from enforcement_reporting.findings import ReadingFinding
-from enforcement_reporting.warehouse.figures import copy_figures
+from enforcement_reporting.warehouse.figures import Stated, copy_figures
 from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
 from enforcement_reporting.workdays import days_counted
 
@@ -313,7 +313,11 @@ class _Batch:
                 if rows is self._explanations and not rows:
                     continue
                 _copy(connection, table, columns, rows, columns.values())
-            copy_figures(connection, self._identified)
+            stated = (
+                Stated(item.unit_id, submission_id, item.sheet, item.observations)
+                for submission_id, item in self._identified
+            )
+            copy_figures(connection, stated)
 
     def _touched(self) -> Iterator[tuple[str | None, str | None, str | None, int | None]]:
         """Yield what the marts have to be built again for: the files, and what they hold."""
