@@ -29,7 +29,7 @@ NUMBERS = st.one_of(
     st.sampled_from([Decimal("1E+3"), Decimal("1E-7"), Decimal("0.00"), Decimal("-0")]),
 )
 CELLS = st.one_of(
-    st.builds(Cell, st.just("B5"), st.just("value"), NUMBERS, TEXTS),
+    st.builds(lambda number, text: Cell("B5", "value" if number else "zero", number, text), NUMBERS, TEXTS),
     st.builds(Cell, st.just("$C$6"), st.sampled_from(["blank", "not_applicable", "unreadable"]), st.none(), TEXTS),
 )
 INDICATORS = st.text("abc_.1项", min_size=1, max_size=4).map("f.{}".format)
@@ -108,6 +108,10 @@ def test_two_at_work_record_the_same_layout_once_whatever_becomes_of_the_first(
         "update intake.layouts set indicator_ids = '{f.a,f.a}'",
         "update intake.figures set cells = '{B5}'",
         "update intake.figures set cell_states = '{value,zeroish}'",
+        "update intake.figures set cell_states = '{value,zero}'",
+        "update intake.figures set cell_states = '{value,blank}'",
+        "update intake.figures set stated_values = '{1,0}'",
+        "update intake.figures set stated_values = '{1,null}'",
     ],
 )
 def test_what_arrays_may_not_hold_is_refused(warehouse: Settings, change: str) -> None:

@@ -520,12 +520,13 @@ def test_the_unit_tests_of_the_dbt_project_pass(story: Story) -> None:
 def test_a_mart_that_cannot_be_built_is_named_and_nothing_is_forgotten(story: Story) -> None:
     with autocommit(story.settings) as connection:
         source = Source(connection, files=100)
-        # A reported zero that is not 0: no figure of ours may say so.
+        # A file said to be a duplicate, with a submission from it: no list of ours may say so.
         source.submit("a", MARCH, "accepted", checks="1")
-        connection.execute("update intake.figures set cell_states = array['zero'] where submission_id = 's101'")
-        with pytest.raises(marts.MartsError, match=r"fct_indicator_values: .*violates check constraint"):
+        outcome = "update intake.files set outcome = %s where file_name = 's101.xlsx'"
+        connection.execute(outcome, ["duplicate"])
+        with pytest.raises(marts.MartsError, match=r"fct_files: .*violates check constraint"):
             marts.build(story.settings)
-        connection.execute("update intake.figures set cell_states = array['value'] where submission_id = 's101'")
+        connection.execute(outcome, ["taken_in"])
     assert marts.build(story.settings)["built"]
     assert one(everything(story.settings), "fct_indicator_values", period_id=MARCH)["stated_value"] == 1
 

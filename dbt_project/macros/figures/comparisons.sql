@@ -1,66 +1,73 @@
 {#
-    Every figure of units, groups and metrics on every basis, one under the other. The branches are plain selects from
-    one relation each, so that what is asked of the whole reaches each index.
+    What there is to compare: the figures of units, of groups and of metrics, and on each basis the columns of the value,
+    of why there is none, and of how many units are in it.
 #}
-{% macro figures_listed(unit_values, group_values, metric_values) %}
-{%- for basis in ['stated', 'cumulative', 'single'] %}
-select
-    unit_id,
-    form_id,
-    period_id,
-    'indicator' as measure,
-    indicator_id as measure_id,
-    '{{ basis }}' as basis,
-    {{ basis }}_value as value,
-    {{ 'null' if basis == 'stated' else basis ~ '_reason' }}::text as reason,
-    first_value,
-    (case when {{ basis }}_value is null then 0 else 1 end)::bigint as reported_units,
-    1::bigint as expected_units
-from {{ unit_values }}
+{% macro kinds_of_figures(unit_values, group_values, metric_values) %}
+    {%- set kinds = [
+        {
+            'relation': unit_values, 'measure': 'indicator', 'measure_id': 'indicator_id', 'expected_units': '1::bigint',
+            'bases': [
+                ('stated', 'stated_value', 'null', 'figures.stated_value is not null'),
+                ('cumulative', 'cumulative_value', 'figures.cumulative_reason', 'figures.cumulative_value is not null'),
+                ('single', 'single_value', 'figures.single_reason', 'figures.single_value is not null'),
+            ],
+        },
+        {
+            'relation': group_values, 'measure': 'indicator', 'measure_id': 'indicator_id',
+            'expected_units': 'figures.expected_units',
+            'bases': [
+                ('stated', 'value', 'null', 'figures.reported_units'),
+                ('cumulative', 'cumulative_value', 'null', 'figures.cumulative_units'),
+                ('single', 'single_value', 'null', 'figures.single_units'),
+            ],
+        },
+        {
+            'relation': metric_values, 'measure': 'metric', 'measure_id': 'metric_id',
+            'expected_units': 'figures.expected_units',
+            'bases': [
+                ('cumulative', 'cumulative_value', 'null', 'figures.cumulative_units'),
+                ('single', 'single_value', 'null', 'figures.single_units'),
+            ],
+        },
+    ] %}
+    {{ return(kinds) }}
+{% endmacro %}
 
-union all
+{#  The figures of a kind, `figures`, on each of its bases: one row under the other. #}
+{% macro on_each_basis(kind) -%}
+cross join lateral (
+    values
+    {%- for basis, value, reason, units in kind.bases %}
+    ('{{ basis }}', figures.{{ value }}, {{ reason }}::text, ({{ units }})::integer::bigint){{ ',' if not loop.last }}
+    {%- endfor %}
+) as on_basis (basis, value, reason, reported_units)
+{%- endmacro %}
 
+{#  Every figure of the kinds (see kinds_of_figures) on every basis, one under the other. #}
+{% macro figures_listed(kinds) %}
+{%- for kind in kinds %}
 select
-    unit_id,
-    form_id,
-    period_id,
-    'indicator' as measure,
-    indicator_id as measure_id,
-    '{{ basis }}' as basis,
-    {{ 'value' if basis == 'stated' else basis ~ '_value' }} as value,
-    null::text as reason,
-    first_value,
-    {{ 'reported_units' if basis == 'stated' else basis ~ '_units' }} as reported_units,
-    expected_units
-from {{ group_values }}
-
-union all
-{% endfor %}
-{%- for basis in ['cumulative', 'single'] %}
-select
-    unit_id,
-    form_id,
-    period_id,
-    'metric' as measure,
-    metric_id as measure_id,
-    '{{ basis }}' as basis,
-    {{ basis }}_value as value,
-    null::text as reason,
-    first_value,
-    {{ basis }}_units as reported_units,
-    expected_units
-from {{ metric_values }}
+    figures.unit_id,
+    figures.form_id,
+    figures.period_id,
+    '{{ kind.measure }}' as measure,
+    figures.{{ kind.measure_id }} as measure_id,
+    on_basis.basis,
+    on_basis.value
+from {{ kind.relation }} as figures
+{{ on_each_basis(kind) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
 {% endmacro %}
 
 {#
-    同比 and 环比 of the figures in `figures` (see figures_listed): 同比 against the same cut-off a year ago, on every
+    同比 and 环比 of the figures of the kinds (see kinds_of_figures): 同比 against the same cut-off a year ago, on every
     basis; 环比 of what belongs to the period alone, and of stocks, against the period before. Change of a rate is in
     percentage points. Where the base is missing or zero, or counted something else, there is no percentage but a reason.
-    With `asked`, only of the (form_id, period_id) in it.
+    With `asked`, only of the (form_id, period_id) in it. Each kind of figures is joined by itself to the periods it stands
+    in, so that what is asked of the whole reaches each index.
 #}
-{% macro comparisons(figures, asked=none) %}
+{% macro comparisons(kinds, asked=none) %}
 with
 
 measures as (
@@ -137,49 +144,33 @@ bases as not materialized (
 
 -- A figure stands in its own period, and as the base of those that are compared with it.
 sides as (
-    select
-        figures.unit_id,
-        figures.form_id,
-        figures.period_id,
-        figures.measure,
-        figures.measure_id,
-        figures.basis,
-        bases.comparison,
-        true as is_own,
-        figures.value,
-        figures.reason,
-        null::numeric as first_value,
-        figures.reported_units,
-        figures.expected_units
-    from {{ figures }} as figures
-    inner join bases
-        on
-            figures.form_id = bases.form_id
-            and figures.period_id = bases.period_id
-            and (bases.comparison = '同比' or figures.basis != 'cumulative')
-
-    union all
-
+    {%- for kind in kinds %}
+    {%- set of_kind = loop %}
+    {%- for is_own in [true, false] %}
     select
         figures.unit_id,
         figures.form_id,
         bases.period_id,
-        figures.measure,
-        figures.measure_id,
-        figures.basis,
+        '{{ kind.measure }}' as measure,
+        figures.{{ kind.measure_id }} as measure_id,
+        on_basis.basis,
         bases.comparison,
-        false as is_own,
-        figures.value,
-        figures.reason,
-        figures.first_value,
-        figures.reported_units,
-        figures.expected_units
-    from {{ figures }} as figures
+        {{ is_own | lower }} as is_own,
+        on_basis.value,
+        on_basis.reason,
+        {{ 'null::numeric' if is_own else 'figures.first_value' }} as first_value,
+        on_basis.reported_units,
+        {{ kind.expected_units }} as expected_units
+    from {{ kind.relation }} as figures
     inner join bases
         on
             figures.form_id = bases.form_id
-            and figures.period_id = bases.base_period_id
-            and (bases.comparison = '同比' or figures.basis != 'cumulative')
+            and figures.period_id = bases.{{ 'period_id' if is_own else 'base_period_id' }}
+    {{ on_each_basis(kind) | indent(4) }}
+    where bases.comparison = '同比' or on_basis.basis != 'cumulative'
+    {{ 'union all' if not (loop.last and of_kind.last) }}
+    {%- endfor %}
+    {%- endfor %}
 ),
 
 brought_together as (

@@ -7,8 +7,12 @@
     {{ reports(pairs, world, of_units=false) | indent(4) }}
 ),
 
+{{ prefix }}figures_replaced as (
+    {{ figures_replaced(prefix ~ 'reports') | indent(4) }}
+),
+
 {{ prefix }}unit_values as (
-    {{ unit_values(prefix ~ 'reports', world) | indent(4) }}
+    {{ unit_values(prefix ~ 'reports', prefix ~ 'figures_replaced') | indent(4) }}
 ),
 
 {{ prefix }}group_values as (
@@ -23,12 +27,13 @@
     {{ rankings(prefix ~ 'unit_values', prefix ~ 'metric_values', pairs, world) | indent(4) }}
 ),
 
+{%- set kinds = kinds_of_figures(prefix ~ 'unit_values', prefix ~ 'group_values', prefix ~ 'metric_values') %}
 {{ prefix }}figures as (
-    {{ figures_listed(prefix ~ 'unit_values', prefix ~ 'group_values', prefix ~ 'metric_values') | indent(4) }}
+    {{ figures_listed(kinds) | indent(4) }}
 ),
 
 {{ prefix }}comparisons as (
-    {{ comparisons(prefix ~ 'figures', compared) | indent(4) }}
+    {{ comparisons(kinds, compared) | indent(4) }}
 )
 {% endmacro %}
 

@@ -319,7 +319,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
             join intake.submissions s
                 on s.file_id = printed.file_id and s.form_id = printed.form_id and s.sheet = printed.sheet
                 and s.period_id = printed.period_id and s.row_role = 'unit' and s.unit_id = below.unit_id
-            join intake.figures f on f.unit_id = s.unit_id and f.submission_id = s.submission_id
+            join intake.figures f on f.submission_id = s.submission_id
             left join places on places.layout_id = f.layout_id
             group by printed.submission_id, printed.file_id, printed.sheet
         ) total on total.submission_id = own.submission_id
@@ -338,7 +338,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
                 join intake.submissions s on s.unit_id = d.unit_id and s.submission_id = d.submission_id
                 left join catalog.units u on u.unit_id = s.unit_id
                 left join catalog.periods p on p.form_id = s.form_id and p.period_id = s.period_id
-                left join intake.figures f on f.unit_id = s.unit_id and f.submission_id = s.submission_id
+                left join intake.figures f on f.submission_id = s.submission_id
                 left join places on places.layout_id = f.layout_id
                 where d.form_id = {_literal(home)}
             ) own
@@ -377,7 +377,7 @@ def _reported(suite: Suite, partner: Source, listed: str, *, at_instants: bool) 
         with places as materialized ({figures.places})
         select latest.*, {CELLS_READ} as cells_read, {values}
         from ({_latest_sound(partner, wanted, period, at_instants=at_instants)}) latest
-        join intake.figures f on f.unit_id = latest.unit_id and f.submission_id = latest.submission_id
+        join intake.figures f on f.submission_id = latest.submission_id
         join places on places.layout_id = f.layout_id
     """
 
@@ -451,7 +451,7 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
         from ({owed}) owed
         left join ({latest}) latest
             on latest.unit_id = owed.unit_id and latest.period_id = owed.period_id
-        left join intake.figures f on f.unit_id = latest.unit_id and f.submission_id = latest.submission_id
+        left join intake.figures f on f.submission_id = latest.submission_id
         left join places on places.layout_id = f.layout_id
         group by owed.group_id, owed.period_id
     """

@@ -102,7 +102,7 @@ def lay_out(connection: psycopg.Connection, suite: Suite) -> list[str]:
                 where {SOUND}
                 order by s.unit_id, s.period_id, s.received_at desc, s.file_sha256 desc, s.submission_id desc
             ) latest
-            join intake.figures f on f.unit_id = latest.unit_id and f.submission_id = latest.submission_id
+            join intake.figures f on f.submission_id = latest.submission_id
             join places on places.layout_id = f.layout_id
         ) reported
         window in_order as (partition by unit_id order by place)

@@ -70,8 +70,8 @@ order by w.unit_id, w.form_id, w.period_id, w.row_role, s.received_at desc, s.fi
 _FIGURES = """
 select f.submission_id, l.indicator_ids, f.cell_states, f.stated_values,
     array_replace(f.stated_texts, null, '') as texts, f.decimals, f.cells
-from unnest(%s::text[], %s::text[]) w (unit_id, submission_id)
-join intake.figures f on f.unit_id = w.unit_id and f.submission_id = w.submission_id
+from unnest(%s::text[]) w (submission_id)
+join intake.figures f on f.submission_id = w.submission_id
 join intake.layouts l on l.layout_id = f.layout_id
 """
 
@@ -134,7 +134,7 @@ class _Warehouse:
             if (partner := _key_of(row.unit_id, self._period(row), row.row_role, source))
         }
         partners = self._rows(_PARTNERS, sorted(wanted))
-        looked_at = {(row.unit_id, row.submission_id) for row in (*rows, *partners)}
+        looked_at = {(row.submission_id,) for row in (*rows, *partners)}
         said = {found.submission_id: found for found in self._rows(_FIGURES, looked_at)}
         latest = {
             _Key(row.unit_id, row.form_id, row.period_id, row.row_role): row for row in filter(self._is_known, partners)

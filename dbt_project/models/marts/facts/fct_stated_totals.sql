@@ -54,10 +54,7 @@ final as (
         on
             submissions.form_id = periods_touched.form_id
             and submissions.period_id = periods_touched.period_id
-    inner join observations
-        on
-            submissions.unit_id = observations.unit_id
-            and submissions.submission_id = observations.submission_id
+    inner join observations on submissions.submission_id = observations.submission_id
     left join indicators on observations.indicator_id = indicators.indicator_id
     left join totals
         on

@@ -1,14 +1,11 @@
--- What a submission states, in arrays, with the indicators in their order.
+-- What a submission states, in arrays in the order of its layout.
 select
-    figures.unit_id,
-    figures.submission_id,
-    figures.layout_id,
-    layouts.indicator_ids,
-    figures.cell_states,
-    figures.stated_values,
-    figures.stated_texts,
-    figures.decimals,
-    figures.cells,
-    figures.sheet
-from {{ source('intake', 'figures') }} as figures
-inner join {{ source('intake', 'layouts') }} as layouts on figures.layout_id = layouts.layout_id
+    submission_id,
+    layout_id,
+    cell_states,
+    stated_values,
+    stated_texts,
+    decimals,
+    cells,
+    sheet
+from {{ source('intake', 'figures') }}

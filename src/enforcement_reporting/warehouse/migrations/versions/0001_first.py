@@ -115,7 +115,7 @@ create table intake.layouts (  -- which indicators a submission has, each once, 
 );
 
 create table intake.figures (  -- what a submission states: cell by cell, in arrays in the order of its layout
-    unit_id text not null, submission_id text not null, layout_id text not null, sheet text not null,
+    submission_id text primary key, unit_id text not null, layout_id text not null, sheet text not null,
     cell_states text[] not null
     check (cell_states <@ array['value', 'zero', 'blank', 'not_applicable', 'unreadable']),
     stated_values numeric[] not null, stated_texts text[] not null, decimals integer[] not null, cells text[] not null,
@@ -123,7 +123,12 @@ create table intake.figures (  -- what a submission states: cell by cell, in arr
         cardinality(cell_states) = cardinality(stated_values) and cardinality(cell_states) = cardinality(stated_texts)
         and cardinality(cell_states) = cardinality(decimals) and cardinality(cell_states) = cardinality(cells)
     ),
-    primary key (unit_id, submission_id)
+    check (  -- a cell says what its state says: 0 where it is zero, nothing where there is no value
+        array_positions(cell_states, 'zero') = array_positions(stated_values, 0)
+        and array_positions(
+            array_replace(array_replace(cell_states, 'not_applicable', 'blank'), 'unreadable', 'blank'), 'blank'
+        ) = array_positions(stated_values, null)
+    )
 ) with (toast_tuple_target = 8160);  -- what is read with every row is not worth packing
 -- Nothing is planned on what is in the arrays, and looking into them takes longer than loading them.
 alter table intake.figures

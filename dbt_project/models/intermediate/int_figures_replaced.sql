@@ -1,0 +1,26 @@
+-- depends_on: {{ ref('int_units_touched') }}
+{{ config(
+    materialized = 'incremental',
+    incremental_strategy = 'replace_touched_units',
+    indexes = [{'columns': ['form_id', 'period_id', 'unit_id', 'indicator_id'], 'unique': true}]
+) }}
+
+with
+
+reports as not materialized (
+    select reports.*
+    from {{ ref('int_reports') }} as reports
+    {%- if is_incremental() %}
+    inner join {{ ref('int_units_touched') }} as touched
+        on
+            reports.form_id = touched.form_id
+            and reports.period_id = touched.period_id
+            and reports.unit_id = touched.unit_id
+    {%- endif %}
+),
+
+final as (
+    {{ figures_replaced('reports') | indent(4) }}
+)
+
+select * from final

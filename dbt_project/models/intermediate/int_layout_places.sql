@@ -1,0 +1,65 @@
+{{ config(
+    materialized = 'incremental',
+    incremental_strategy = 'replace_all',
+    indexes = [{'columns': ['layout_id', 'indicator_id'], 'unique': true}]
+) }}
+
+-- What is to be known of an indicator where its figures are taken out of arrays. An indicator that replaced others of a
+-- layout has a row without a place there.
+with
+
+layouts as (
+    select * from {{ ref('stg_intake__layouts') }}
+),
+
+indicators as (
+    select * from {{ ref('stg_catalog__indicators') }}
+),
+
+predecessors as (
+    select * from {{ ref('stg_catalog__indicator_predecessors') }}
+),
+
+places as (
+    select
+        layouts.layout_id,
+        layouts.indicator_ids,
+        places.indicator_id,
+        places.place::integer as place
+    from layouts
+    cross join lateral unnest(layouts.indicator_ids) with ordinality as places (indicator_id, place)
+),
+
+final as (
+    select
+        places.layout_id,
+        places.indicator_id,
+        places.place,
+        null::text as replacing_id,
+        coalesce(indicators.measure_kind, 'rate') as measure_kind,
+        coalesce(indicators.measure_kind = 'flow' and indicators.figures = 'single', false) as is_summed,
+        array_position(places.indicator_ids, indicators.counterpart_id) as counterpart_place,
+        indicators.effective_from,
+        indicators.comparable_from
+    from places
+    left join indicators on places.indicator_id = indicators.indicator_id
+
+    union all
+
+    select distinct
+        places.layout_id,
+        predecessors.indicator_id,
+        null::integer as place,
+        predecessors.indicator_id as replacing_id,
+        coalesce(indicators.measure_kind, 'rate') as measure_kind,
+        false as is_summed,
+        null::integer as counterpart_place,
+        indicators.effective_from,
+        indicators.comparable_from
+    from places
+    inner join predecessors on places.indicator_id = predecessors.predecessor_id
+    left join indicators on predecessors.indicator_id = indicators.indicator_id
+    where array_position(places.indicator_ids, predecessors.indicator_id) is null
+)
+
+select * from final

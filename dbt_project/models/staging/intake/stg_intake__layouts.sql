@@ -1,0 +1,4 @@
+select
+    layout_id,
+    indicator_ids
+from {{ source('intake', 'layouts') }}
