@@ -3,10 +3,6 @@
 -- ways may contradict itself: that is for its rules to find.
 with
 
-periods as not materialized (
-    select * from {{ ref('stg_catalog__periods') }}
-),
-
 windows as (
     select
         periods.form_id,
@@ -15,60 +11,80 @@ windows as (
         min(periods.sequence) as first_sequence,
         max(periods.sequence) as last_sequence
     from {{ ref('int_periods_touched') }} as touched
-    inner join periods
+    inner join {{ ref('stg_catalog__periods') }} as periods
         on
             touched.form_id = periods.form_id
             and touched.period_id = periods.period_id
     group by periods.form_id, periods.accumulates_from, periods.period_kind
 ),
 
--- All that are touched, and the one before them.
-members as (
+-- All periods that are touched, and the one before them.
+spans as (
     select
-        periods.form_id,
-        periods.period_id,
-        periods.accumulates_from,
-        periods.period_kind,
-        windows.first_sequence > periods.sequence as is_before,
-        windows.last_sequence = periods.sequence as is_last,
-        windows.last_sequence - greatest(windows.first_sequence - 1, 1) + 1 as periods
+        windows.form_id,
+        max(periods.period_id) filter (where windows.first_sequence > periods.sequence) as before_id,
+        max(periods.period_id) filter (where windows.last_sequence = periods.sequence) as last_id,
+        array_agg(periods.period_id) as period_ids
     from windows
-    inner join periods
+    inner join {{ ref('stg_catalog__periods') }} as periods
         on
             windows.form_id = periods.form_id
             and windows.accumulates_from = periods.accumulates_from
             and windows.period_kind = periods.period_kind
             and windows.first_sequence - 1 <= periods.sequence
             and windows.last_sequence >= periods.sequence
+    group by windows.form_id, windows.accumulates_from, windows.period_kind
 ),
 
-added as (
+-- Only a unit that has reported all of them has figures to compare.
+units as materialized (
     select
-        figures.unit_id,
-        figures.form_id,
-        figures.indicator_id,
-        members.accumulates_from,
-        members.period_kind,
-        max(figures.cumulative_value) filter (where members.is_last) as cumulative_value,
-        sum(case when members.is_before then figures.cumulative_value else figures.single_value end) as sum_of_singles,
-        count(case when members.is_before then figures.cumulative_value else figures.single_value end) as figures_known,
-        max(members.periods) as figures_expected
-    from members
-    inner join {{ ref('fct_indicator_values') }} as figures
+        spans.form_id,
+        spans.before_id,
+        spans.last_id,
+        spans.period_ids,
+        reports.unit_id
+    from spans
+    inner join {{ ref('int_reports') }} as reports
         on
-            members.form_id = figures.form_id
-            and members.period_id = figures.period_id
-    where
-        figures.indicator_id not in (
-            select indicators.indicator_id
-            from {{ ref('stg_catalog__indicators') }} as indicators
-            where indicators.counterpart_id is not null
-        )
-    group by
-        figures.unit_id, figures.form_id, figures.indicator_id, members.accumulates_from, members.period_kind
+            spans.form_id = reports.form_id
+            and reports.period_id = any(spans.period_ids)
+    group by spans.form_id, spans.before_id, spans.last_id, spans.period_ids, reports.unit_id
+    having count(*) = cardinality(spans.period_ids)
 )
 
-select * from added
+select
+    units.unit_id,
+    units.form_id,
+    units.last_id,
+    added.*
+from units
+cross join lateral (
+    select
+        figures.indicator_id,
+        max(figures.cumulative_value) filter (where figures.period_id = units.last_id) as cumulative_value,
+        sum(
+            case
+                when figures.period_id = units.before_id then figures.cumulative_value else figures.single_value
+            end
+        ) as sum_of_singles,
+        count(
+            case
+                when figures.period_id = units.before_id then figures.cumulative_value else figures.single_value
+            end
+        ) as figures_known
+    from {{ ref('fct_indicator_values') }} as figures
+    where
+        units.form_id = figures.form_id
+        and units.unit_id = figures.unit_id
+        and figures.period_id = any(units.period_ids)
+    group by figures.indicator_id
+) as added
 where
-    figures_known = figures_expected
-    and cumulative_value != sum_of_singles
+    added.figures_known = cardinality(units.period_ids)
+    and added.cumulative_value != added.sum_of_singles
+    and added.indicator_id not in (
+        select indicators.indicator_id
+        from {{ ref('stg_catalog__indicators') }} as indicators
+        where indicators.counterpart_id is not null
+    )

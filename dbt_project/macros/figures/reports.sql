@@ -28,10 +28,6 @@ places as not materialized (
     select * from {{ ref('int_layout_places') }}
 ),
 
-predecessors as not materialized (
-    select * from {{ ref('stg_catalog__indicator_predecessors') }}
-),
-
 -- Of periods there are few: what is to be known of them is put together first, and leads to the submissions.
 periods_asked as materialized (
     select

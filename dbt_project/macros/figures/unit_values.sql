@@ -7,51 +7,36 @@
     there is no figure but a reason. Stocks are neither added nor subtracted. A summary (a quarter of months) takes its
     figures from the last period in it and states nothing itself.
 
-    One plain select without grouping or union: whoever joins a view of it to more, or asks for little of it, has it
-    planned as part of his own query. Figures are taken out of a report's arrays by their place, those alone that are
-    asked for.
+    Figures are taken out of a report's arrays by their place, those alone that are asked for. There is no grouping, no
+    union and no common table expression: who joins a view of it to more has it planned as part of his own query.
 #}
 {% macro unit_values(reports, replaced) %}
-with
-
-own_figures as not materialized (
-    {{ own_figures(reports) | indent(4) }}
-),
-
-replaced as not materialized (
-    select * from {{ replaced }}
-),
-
-final as (
-    select
-        own_figures.unit_id,
-        own_figures.form_id,
-        own_figures.period_id,
-        own_figures.year,
-        own_figures.indicator_id,
-        {%- for column in [
-            'cell_state', 'stated_value', 'stated_text', 'decimals', 'cumulative_value', 'cumulative_reason',
-            'single_value', 'single_reason', 'first_value'
-        ] %}
-        case when own_figures.replacing_id is null then own_figures.{{ column }} else replaced.{{ column }} end as {{ column }},
-        {%- endfor %}
-        own_figures.reported_periods,
-        own_figures.expected_periods,
-        own_figures.sheet,
-        case when own_figures.replacing_id is null then own_figures.cell else replaced.cell end as cell,
-        own_figures.submission_id,
-        case when own_figures.replacing_id is null then own_figures.known_from else replaced.known_from end as known_from
-    from own_figures
-    left join replaced
-        on
-            own_figures.replacing_id = replaced.indicator_id
-            and own_figures.form_id = replaced.form_id
-            and own_figures.period_id = replaced.period_id
-            and own_figures.unit_id = replaced.unit_id
-    where own_figures.replacing_id is null or replaced.indicator_id is not null
-)
-
-select * from final
+select
+    own.unit_id,
+    own.form_id,
+    own.period_id,
+    own.year,
+    own.indicator_id,
+    {%- for column in [
+        'cell_state', 'stated_value', 'stated_text', 'decimals', 'cumulative_value', 'cumulative_reason', 'single_value',
+        'single_reason', 'first_value'
+    ] %}
+    case when own.replacing_id is null then own.{{ column }} else replaced.{{ column }} end as {{ column }},
+    {%- endfor %}
+    own.reported_periods,
+    own.expected_periods,
+    own.sheet,
+    case when own.replacing_id is null then own.cell else replaced.cell end as cell,
+    own.submission_id,
+    case when own.replacing_id is null then own.known_from else replaced.known_from end as known_from
+from ({{ own_figures(reports) | indent(4) }}) as own
+left join {{ replaced }} as replaced
+    on
+        own.replacing_id = replaced.indicator_id
+        and own.form_id = replaced.form_id
+        and own.period_id = replaced.period_id
+        and own.unit_id = replaced.unit_id
+where own.replacing_id is null or replaced.indicator_id is not null
 {% endmacro %}
 
 {#
@@ -59,130 +44,92 @@ select * from final
     that replaced others of the report (`replacing_id`) are there, and empty.
 #}
 {% macro own_figures(reports) %}
-with
-
-figures as not materialized (
-    select * from {{ ref('stg_intake__figures') }}
-),
-
-places as not materialized (
-    select * from {{ ref('int_layout_places') }}
-),
-
-predecessors as not materialized (
-    select * from {{ ref('stg_catalog__indicator_predecessors') }}
-),
-
-taken_out as not materialized (
+select
+    reports.unit_id,
+    reports.form_id,
+    reports.period_id,
+    reports.year,
+    places.indicator_id,
+    places.replacing_id,
+    case
+        when not reports.is_summary then figures.cell_states[places.place]
+        when owned.value is null then 'blank'
+        when owned.value = 0 then 'zero'
+        else 'value'
+    end as cell_state,
+    owned.value as stated_value,
+    case when not reports.is_summary then figures.stated_texts[places.place] end as stated_text,
+    case when not reports.is_summary then figures.decimals[places.place] end as decimals,
+    derived.cumulative_value,
+    case
+        when derived.cumulative_value is not null then null
+        when places.measure_kind != 'flow' then '不累加'
+        when stated.value is null then '本期空白'
+        else reports.summed_gaps[places.place]
+    end as cumulative_reason,
+    derived.single_value,
+    case
+        when derived.single_value is not null then null
+        when places.measure_kind != 'flow' then '不相减'
+        when stated.value is null then '本期空白'
+        when places.is_summed then reports.within_gaps[places.place]
+        when reports.earlier_form_as_of < places.comparable_from then '指标口径变更'
+        else reports.previous_period_name
+            || case when reports.earlier_submission_id is null then '未报' else '空白' end
+    end as single_reason,
+    case
+        -- Nobody published the sum of what each period states for itself.
+        when reports.is_summary and places.is_summed then null
+        when reports.first_submission_id = reports.submission_id then stated.value
+        else (
+            select firsts.stated_values[others.place]
+            from {{ ref('stg_intake__figures') }} as firsts
+            inner join {{ ref('int_layout_places') }} as others on firsts.layout_id = others.layout_id
+            where
+                reports.first_submission_id = firsts.submission_id
+                and places.indicator_id = others.indicator_id
+        )
+    end as first_value,
+    reports.reported_periods,
+    reports.expected_periods,
+    figures.sheet,
+    figures.cells[places.place] as cell,
+    reports.submission_id,
+    case
+        when places.is_summed then reports.summed_known_from
+        when places.measure_kind = 'flow' then greatest(reports.known_from, reports.earlier_known_from)
+        else reports.known_from
+    end as known_from
+from {{ reports }} as reports
+inner join {{ ref('stg_intake__figures') }} as figures on reports.submission_id = figures.submission_id
+inner join {{ ref('int_layout_places') }} as places on figures.layout_id = places.layout_id
+left join {{ ref('stg_intake__figures') }} as earlier on reports.earlier_submission_id = earlier.submission_id
+cross join lateral (
     select
-        reports.*,
-        places.indicator_id,
-        places.place,
-        places.replacing_id,
-        places.measure_kind,
-        places.is_summed,
-        figures.cell_states[places.place] as stated_state,
-        figures.stated_values[places.place] as stated_value,
-        figures.stated_texts[places.place] as stated_text,
-        figures.decimals[places.place] as decimals,
-        figures.cells[places.place] as cell,
-        figures.sheet,
+        figures.stated_values[places.place] as value,
         -- The same thing stated the other way, 本月 beside 累计: what is stated need not be derived.
         case when not reports.is_summary then figures.stated_values[places.counterpart_place] end as counterpart_value,
-        {{ figure_of('earlier', 'figures', 'places', 'reports.earlier_form_as_of') | indent(8) }} as earlier_value,
-        reports.earlier_form_as_of < places.comparable_from as earlier_is_of_another_definition,
-        case
-            when reports.first_submission_id = reports.submission_id then figures.stated_values[places.place]
-            else (
-                select firsts.stated_values[others.place]
-                from figures as firsts
-                inner join places as others on firsts.layout_id = others.layout_id
-                where
-                    reports.first_submission_id = firsts.submission_id
-                    and places.indicator_id = others.indicator_id
-            )
-        end as first_value
-    from {{ reports }} as reports
-    inner join figures on reports.submission_id = figures.submission_id
-    inner join places on figures.layout_id = places.layout_id
-    left join figures as earlier on reports.earlier_submission_id = earlier.submission_id
-    where not (reports.is_summary and places.measure_kind not in ('flow', 'stock'))
-),
-
-derived as not materialized (
+        {{ figure_of('earlier', 'figures', 'places', 'reports.earlier_form_as_of') | indent(8) }} as earlier_value
+) as stated
+cross join lateral (
     select
-        *,
         case
-            when measure_kind != 'flow' then null
-            when is_summed then coalesce(counterpart_value, summed_values[place])
-            else stated_value
+            when places.measure_kind != 'flow' then null
+            when places.is_summed then coalesce(stated.counterpart_value, reports.summed_values[places.place])
+            else stated.value
         end as cumulative_value,
         case
-            when measure_kind != 'flow' then null
-            when is_summed then within_values[place]
-            when opens_window then stated_value
-            else coalesce(counterpart_value, stated_value - earlier_value)
+            when places.measure_kind != 'flow' then null
+            when places.is_summed then reports.within_values[places.place]
+            when reports.opens_window then stated.value
+            else coalesce(stated.counterpart_value, stated.value - stated.earlier_value)
         end as single_value
-    from taken_out
-),
-
+) as derived
 -- A summary states nothing itself: its figure is the one of its form's own basis.
-owned as not materialized (
-    select
-        *,
-        case when is_summary and is_summed then single_value else stated_value end as own_value
-    from derived
-),
-
-final as (
-    select
-        unit_id,
-        form_id,
-        period_id,
-        year,
-        indicator_id,
-        replacing_id,
-        case
-            when not is_summary then stated_state
-            when own_value is null then 'blank'
-            when own_value = 0 then 'zero'
-            else 'value'
-        end as cell_state,
-        own_value as stated_value,
-        case when not is_summary then stated_text end as stated_text,
-        case when not is_summary then decimals end as decimals,
-        cumulative_value,
-        case
-            when cumulative_value is not null then null
-            when measure_kind != 'flow' then '不累加'
-            when stated_value is null then '本期空白'
-            else summed_gaps[place]
-        end as cumulative_reason,
-        single_value,
-        case
-            when single_value is not null then null
-            when measure_kind != 'flow' then '不相减'
-            when stated_value is null then '本期空白'
-            when is_summed then within_gaps[place]
-            when earlier_is_of_another_definition then '指标口径变更'
-            else previous_period_name || case when earlier_submission_id is null then '未报' else '空白' end
-        end as single_reason,
-        -- Nobody published the sum of what each period states for itself.
-        case when not (is_summary and is_summed) then first_value end as first_value,
-        reported_periods,
-        expected_periods,
-        sheet,
-        cell,
-        submission_id,
-        case
-            when is_summed then summed_known_from
-            when measure_kind = 'flow' then greatest(known_from, earlier_known_from)
-            else known_from
-        end as known_from
-    from owned
-)
-
-select * from final
+cross join lateral (
+    select case when reports.is_summary and places.is_summed then derived.single_value else stated.value end as value
+) as owned
+where not (reports.is_summary and places.measure_kind not in ('flow', 'stock'))
 {% endmacro %}
 
 {#
@@ -276,8 +223,8 @@ select * from final
 {% endmacro %}
 
 {#
-    The figure that the submission `other` states of an indicator at a place of the submission `own`; and before the form
-    had the indicator, the sum of what it replaced. `places` and `predecessors` are there to be read.
+    The figure that the submission `other` states of the indicator at a place of the submission `own`; and before the form
+    had the indicator, the sum of what it replaced.
 #}
 {% macro figure_of(other, own, place, form_as_of) -%}
 coalesce(
@@ -286,7 +233,7 @@ coalesce(
         when {{ other }}.layout_id is not null
             then {{ other }}.stated_values[(
                 select others.place
-                from places as others
+                from {{ ref('int_layout_places') }} as others
                 where {{ other }}.layout_id = others.layout_id and {{ place }}.indicator_id = others.indicator_id
             )]
     end,
@@ -300,8 +247,9 @@ coalesce(
                         {{ other }}.stated_values[others.place] as stated_value,
                         {{ other }}.stated_values[others.place] is not null
                         or {{ other }}.cell_states[others.place] = 'not_applicable' as is_known
-                    from predecessors
-                    inner join places as others on predecessors.predecessor_id = others.indicator_id
+                    from {{ ref('stg_catalog__indicator_predecessors') }} as predecessors
+                    inner join {{ ref('int_layout_places') }} as others
+                        on predecessors.predecessor_id = others.indicator_id
                     where
                         predecessors.indicator_id = {{ place }}.indicator_id
                         and predecessors.effective_to >= {{ form_as_of }}
