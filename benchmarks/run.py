@@ -9,6 +9,7 @@ they store is compared: unless the observations, the violations and all marts ar
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -27,12 +28,13 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE / "competitors")]
 
 from definitions import AUTHORITY, write_definitions  # noqa: E402
 from enforcement_reporting import generator  # noqa: E402
 from enforcement_reporting.generator import Submission  # noqa: E402
 from enforcement_reporting.local.postgres import LocalServer, ensure_server, stop_server  # noqa: E402
+from job import FORKED  # noqa: E402
 from report import publish, table  # noqa: E402
 
 # Ten months over the turn of a year: the first has none before it, and January begins anew.
@@ -44,6 +46,7 @@ COMPETITORS = {
     "limit": "by hand: calamine, binary COPY, SQL",
     "limit_keyed": "the same, exact and with keys",
     "project": "this project",
+    "project_resident": "the same, as its tasks run: forked, all imported and parsed",
     "dlt_dbt": "dlt + calamine + dbt",
     "orm": "openpyxl + SQLAlchemy ORM",
     "naive_pandas": "pandas read_excel + to_sql",
@@ -239,7 +242,10 @@ def measured(command: list[str | Path], state: Path, database: str, server: Loca
         while connection.execute("select 1 from pg_stat_activity where datname = %s", [database]).fetchone():
             time.sleep(0.02)
     server_seconds = server_cpu(server) - before
-    return Cost(wall, usage.ru_utime + usage.ru_stime, server_seconds, usage.ru_maxrss / 1024)
+    client, kilobytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    if (forked := state / FORKED).exists():
+        wall, client, kilobytes = json.loads(forked.read_text())
+    return Cost(wall, client, server_seconds, kilobytes / 1024)
 
 
 def checksums(server: LocalServer, database: str) -> dict[str, str]:

@@ -14,14 +14,20 @@ The results are five tables in the schema ``result``:
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import re
 import sys
+import time
+import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+FORKED = "forked.json"  # in the folder of a run: what the fork cost, seconds of the clock and of CPU, kilobytes
 UNIT_ROW = FIGURES_ROW = 7  # counted from 1, as people see them
 PERIOD_ROW = 4
 PERIOD = re.compile(r"(\d{4})年(\d{1,2})月")
@@ -67,16 +73,19 @@ def read_job(definitions: Path) -> Job:
             walk(member, [*above, unit["unit_id"]])
 
     walk(_read(home / "authority.yaml")["units"], [])
-    forms, rules = [], []
+    forms = []
     for path in sorted((home / "forms").iterdir()):
         form = _read(path)
         columns = [item["indicator_id"] for item in form["indicators"]]
         counts = [item["indicator_id"] for item in form["indicators"] if item["measure_kind"] == "flow"]
         forms.append(Form(form["form_id"], form["title"], columns, counts))
-    for path in sorted((definitions / "expectations").iterdir()):
-        suite = _read(path)
-        rules += [{**rule, "form": suite["form"]} for rule in suite["rules"]]
-    return Job(units, closure, forms, rules, _read(home / "metrics.yaml")["metrics"])
+    return Job(units, closure, forms, read_rules(definitions), _read(home / "metrics.yaml")["metrics"])
+
+
+def read_rules(definitions: Path) -> list[dict[str, Any]]:
+    """Return the rules as declared, with the form beside them."""
+    suites = [_read(path) for path in sorted((definitions / "expectations").iterdir())]
+    return [{**rule, "form": suite["form"]} for suite in suites for rule in suite["rules"]]
 
 
 def period_id(text: str) -> str:
@@ -130,9 +139,30 @@ def violated(rule: dict[str, Any], own: Any, other: Any) -> str:
 
 
 def main(module: str) -> None:
-    """Run a competitor: its name on the command line, then workbooks, definitions and the database's URL."""
+    """Run a competitor: workbooks, definitions and the database's URL are on the command line.
+
+    One with ``prepare`` is at work already when the job comes: it is prepared, the job is done in a fork, and what that
+    cost is written into the folder of the run.
+    """
     workbooks, definitions, url = sys.argv[1:]
-    importlib.import_module(module).run(Path(workbooks), Path(definitions), url)
+    competitor = importlib.import_module(module)
+    job = partial(competitor.run, Path(workbooks), Path(definitions), url)
+    if not hasattr(competitor, "prepare"):
+        job()
+        return
+    competitor.prepare(Path(definitions), url)
+    started = time.perf_counter()
+    if not (child := os.fork()):
+        try:
+            job()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        sys.exit()
+    _, status, usage = os.wait4(child, 0)
+    cost = [time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]
+    Path(os.environ["BENCHMARK_STATE"], FORKED).write_text(json.dumps(cost))
+    sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def _read(path: Path) -> Any:

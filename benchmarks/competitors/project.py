@@ -46,8 +46,16 @@ def run(workbooks_dir: Path, definitions: Path, database_url: str) -> None:
 
 def take_in(workbooks_dir: Path, definitions: Path, database_url: str) -> Settings:
     """Take the workbooks in, the first part of the job; return the settings with which it was done."""
+    settings = settings_of(definitions, database_url)
+    intake.prepare(settings)
+    intake.ingest_files(settings, sorted(map(str, workbooks_dir.iterdir())), "collect", RECEIVED_AT)
+    return settings
+
+
+def settings_of(definitions: Path, database_url: str) -> Settings:
+    """Return the settings of a run."""
     state = Path(os.environ["BENCHMARK_STATE"])
-    settings = Settings(
+    return Settings(
         definitions=definitions,
         state=state,
         landing=str(state / "landing"),
@@ -55,16 +63,13 @@ def take_in(workbooks_dir: Path, definitions: Path, database_url: str) -> Settin
         dbt_project=PROJECT_ROOT / "dbt_project",
         warehouse_url=database_url.replace("postgresql://", "postgresql+psycopg://"),
     )
-    intake.prepare(settings)
-    intake.ingest_files(settings, sorted(map(str, workbooks_dir.iterdir())), "collect", RECEIVED_AT)
-    return settings
 
 
 def expose(settings: Settings) -> None:
     """Show the marts under the names that all competitors' results have."""
-    from job import read_job
+    from job import read_rules
 
-    rules = [f"{rule['form']}.{rule['rule_id']}" for rule in read_job(settings.definitions).rules]
+    rules = [f"{rule['form']}.{rule['rule_id']}" for rule in read_rules(settings.definitions)]
     with connect(settings) as connection:
         connection.execute(RESULTS.replace("%s", f"'{{{','.join(rules)}}}'").encode())
 

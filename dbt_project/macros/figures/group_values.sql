@@ -80,29 +80,6 @@ expected_by_kind as (
     group by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, cohorts_expected.unit_kind
 ),
 
-expected as (
-    select
-        expected_by_kind.group_id,
-        expected_by_kind.form_id,
-        expected_by_kind.period_id,
-        applicability.indicator_id,
-        sum(expected_by_kind.units) filter (where applicability.is_applicable) as units
-    from expected_by_kind
-    inner join applicability
-        on
-            expected_by_kind.form_id = applicability.form_id
-            and expected_by_kind.unit_kind = applicability.unit_kind
-    -- What the form of that time does not have is owed by nobody.
-    inner join {{ ref('stg_catalog__periods') }} as periods
-        on
-            expected_by_kind.form_id = periods.form_id
-            and expected_by_kind.period_id = periods.period_id
-            and coalesce(periods.form_as_of >= applicability.comparable_from, true)
-            and coalesce(periods.form_as_of <= applicability.effective_to, true)
-    group by
-        expected_by_kind.group_id, expected_by_kind.form_id, expected_by_kind.period_id, applicability.indicator_id
-),
-
 -- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.
 reported_by_cohort as (
     select
@@ -131,76 +108,65 @@ reported_by_cohort as (
     group by units_in_cohorts.cohort_no, unit_values.indicator_id
 ),
 
-reported as (
-    select
-        unit_closure.group_id,
-        cohorts_expected.form_id,
-        cohorts_expected.period_id,
-        reported_by_cohort.indicator_id,
-        sum(reported_by_cohort.value) as value,
-        sum(reported_by_cohort.cumulative_value) as cumulative_value,
-        sum(reported_by_cohort.single_value) as single_value,
-        sum(reported_by_cohort.first_value) as first_value,
-        sum(reported_by_cohort.reported_units) as reported_units,
-        sum(reported_by_cohort.cumulative_units) as cumulative_units,
-        sum(reported_by_cohort.single_units) as single_units,
-        sum(reported_by_cohort.units) filter (where applicability.is_applicable) as applicable_units,
-        sum(reported_by_cohort.reported_units) filter (where not applicability.is_applicable) as other_units,
-        min(reported_by_cohort.reported_periods) filter (where applicability.is_applicable) as reported_periods,
-        max(reported_by_cohort.expected_periods) as expected_periods
-    from reported_by_cohort
-    inner join cohorts_expected on reported_by_cohort.cohort_no = cohorts_expected.cohort_no
-    inner join unit_closure on cohorts_expected.cohort_id = unit_closure.unit_id
-    inner join applicability
-        on
-            reported_by_cohort.indicator_id = applicability.indicator_id
-            and cohorts_expected.unit_kind = applicability.unit_kind
-    group by
-        unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, reported_by_cohort.indicator_id
-),
-
 -- What is owed and what is reported: put together by grouping, as a planner that expects little would join them row by
 -- row.
 together as (
     select
-        group_id,
-        form_id,
-        period_id,
-        indicator_id,
-        coalesce(units, 0) as expected_units,
-        coalesce(units, 0) as owing_units,
+        owing.group_id,
+        owing.form_id,
+        owing.period_id,
+        applicability.indicator_id,
+        case when applicability.is_applicable then owing.units end as owing_units,
         null::numeric as value,
         null::numeric as cumulative_value,
         null::numeric as single_value,
         null::numeric as first_value,
-        0 as reported_units,
-        0 as cumulative_units,
-        0 as single_units,
-        0 as applicable_units,
+        null::bigint as reported_units,
+        null::bigint as cumulative_units,
+        null::bigint as single_units,
+        null::bigint as other_units,
+        null::bigint as applicable_units,
         null::integer as reported_periods,
         null::integer as expected_periods
-    from expected
+    from expected_by_kind as owing
+    inner join applicability
+        on
+            owing.form_id = applicability.form_id
+            and owing.unit_kind = applicability.unit_kind
+    -- What the form of that time does not have is owed by nobody.
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            owing.form_id = periods.form_id
+            and owing.period_id = periods.period_id
+            and coalesce(periods.form_as_of >= applicability.comparable_from, true)
+            and coalesce(periods.form_as_of <= applicability.effective_to, true)
 
     union all
 
     select
-        group_id,
-        form_id,
-        period_id,
-        indicator_id,
-        coalesce(other_units, 0) as expected_units,
-        0 as owing_units,
-        value,
-        cumulative_value,
-        single_value,
-        first_value,
-        reported_units,
-        cumulative_units,
-        single_units,
-        coalesce(applicable_units, 0) as applicable_units,
-        reported_periods,
-        expected_periods
-    from reported
+        unit_closure.group_id,
+        cohorts_expected.form_id,
+        cohorts_expected.period_id,
+        reported.indicator_id,
+        null as owing_units,
+        reported.value,
+        reported.cumulative_value,
+        reported.single_value,
+        reported.first_value,
+        reported.reported_units,
+        reported.cumulative_units,
+        reported.single_units,
+        case when not applicability.is_applicable then reported.reported_units end as other_units,
+        case when applicability.is_applicable then reported.units end as applicable_units,
+        case when applicability.is_applicable then reported.reported_periods end as reported_periods,
+        reported.expected_periods
+    from reported_by_cohort as reported
+    inner join cohorts_expected on reported.cohort_no = cohorts_expected.cohort_no
+    inner join unit_closure on cohorts_expected.cohort_id = unit_closure.unit_id
+    inner join applicability
+        on
+            reported.indicator_id = applicability.indicator_id
+            and cohorts_expected.unit_kind = applicability.unit_kind
 ),
 
 added as (
@@ -209,17 +175,16 @@ added as (
         form_id,
         period_id,
         indicator_id,
-        max(value) as value,
-        max(cumulative_value) as cumulative_value,
-        max(single_value) as single_value,
-        max(first_value) as first_value,
-        sum(reported_units)::bigint as reported_units,
-        sum(cumulative_units)::bigint as cumulative_units,
-        sum(single_units)::bigint as single_units,
-        sum(expected_units)::bigint as expected_units,
-        sum(owing_units) as owing_units,
-        sum(applicable_units) as applicable_units,
-        max(reported_periods) as reported_periods,
+        sum(value) as value,
+        sum(cumulative_value) as cumulative_value,
+        sum(single_value) as single_value,
+        sum(first_value) as first_value,
+        coalesce(sum(reported_units), 0)::bigint as reported_units,
+        coalesce(sum(cumulative_units), 0)::bigint as cumulative_units,
+        coalesce(sum(single_units), 0)::bigint as single_units,
+        (coalesce(sum(owing_units), 0) + coalesce(sum(other_units), 0))::bigint as expected_units,
+        coalesce(sum(applicable_units), 0) < coalesce(sum(owing_units), 0) as lacks_reports,
+        min(reported_periods) as reported_periods,
         max(expected_periods) as expected_periods
     from together
     group by group_id, form_id, period_id, indicator_id
@@ -242,7 +207,7 @@ final as (
         added.expected_units,
         -- The periods that even the unit with the fewest has reported.
         case
-            when added.applicable_units < added.owing_units then 0
+            when added.lacks_reports then 0
             else coalesce(added.reported_periods, 0)
         end as reported_periods,
         coalesce(added.expected_periods, 0) as expected_periods,

@@ -43,65 +43,61 @@ terms_wanted as (
     group by metric_id
 ),
 
--- What does not add up over time, and what is taken from a longer period (a yearly plan), is the same on every basis.
--- What was stated for a shorter period says nothing of this one but what it accumulates to.
-terms as (
+-- Of terms there are few: what is to be known of them is put together first, and leads to the figures.
+terms as materialized (
     select
         metrics.metric_id,
+        metrics.form_id,
+        metric_terms.role,
+        metric_terms.indicator_id,
+        indicators.form_id as term_form_id,
+        indicators.measure_kind,
+        indicators.figures
+    from metric_terms
+    inner join metrics on metric_terms.metric_id = metrics.metric_id
+    inner join {{ ref('stg_catalog__indicators') }} as indicators
+        on metric_terms.indicator_id = indicators.indicator_id
+),
+
+-- What does not add up over time, and what is taken from a longer period (a yearly plan), is the same on every basis.
+-- What was stated for a shorter period says nothing of this one but what it accumulates to.
+terms_valued as (
+    select
+        terms.metric_id,
         asked.form_id,
         asked.period_id,
         unit_values.unit_id,
-        metric_terms.role,
+        terms.role,
         case
             when
-                indicators.measure_kind != 'flow'
-                or indicators.figures = 'cumulative'
+                terms.measure_kind != 'flow'
+                or terms.figures = 'cumulative'
                 or periods_matched.is_same_span
                 or periods_matched.holds_it
                 then unit_values.stated_value
         end as stated_value,
         unit_values.first_value,
         case
-            when indicators.measure_kind = 'flow' and periods_matched.is_same_window then unit_values.cumulative_value
-            when indicators.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
+            when terms.measure_kind = 'flow' and periods_matched.is_same_window then unit_values.cumulative_value
+            when terms.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
         end as cumulative_value,
         case
-            when indicators.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.single_value
-            when indicators.measure_kind = 'flow' and periods_matched.is_same_window then null
-            when indicators.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
+            when terms.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.single_value
+            when terms.measure_kind = 'flow' and periods_matched.is_same_window then null
+            when terms.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
         end as single_value
     from {{ periods }} as asked
+    inner join terms on asked.form_id = terms.form_id
     inner join {{ ref('int_periods_matched_across_forms') }} as periods_matched
         on
             asked.form_id = periods_matched.form_id
             and asked.period_id = periods_matched.period_id
+            and terms.term_form_id = periods_matched.term_form_id
     inner join {{ unit_values }} as unit_values
         on
             periods_matched.term_form_id = unit_values.form_id
             and periods_matched.term_period_id = unit_values.period_id
-    inner join {{ ref('stg_catalog__indicators') }} as indicators
-        on unit_values.indicator_id = indicators.indicator_id
-    inner join metric_terms on unit_values.indicator_id = metric_terms.indicator_id
-    inner join metrics
-        on
-            metric_terms.metric_id = metrics.metric_id
-            and asked.form_id = metrics.form_id
-),
-
-terms_added as (
-    select
-        metric_id,
-        form_id,
-        period_id,
-        unit_id,
-        {%- for basis in bases %}
-        count({{ basis }}_value) as {{ basis }}_terms,
-        sum({{ basis }}_value) filter (where role = 'numerator') as {{ basis }}_numerator,
-        sum({{ basis }}_value) filter (where role = 'denominator') as {{ basis }}_denominator
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from terms
-    group by metric_id, form_id, period_id, unit_id
+            and terms.indicator_id = unit_values.indicator_id
 ),
 
 -- Those who owe the form, with what they reported of it: put together by grouping, as a planner that expects little
@@ -113,11 +109,9 @@ together as (
         units_expected.period_id,
         units_expected.unit_id,
         units_expected.unit_kind,
+        null as role,
         {%- for basis in bases %}
-        0 as {{ basis }}_terms,
-        null::numeric as {{ basis }}_numerator,
-        null::numeric as {{ basis }}_denominator
-        {{- ',' if not loop.last }}
+        null::numeric as {{ basis }}_value{{ ',' if not loop.last }}
         {%- endfor %}
     from units_expected
     inner join metrics on units_expected.form_id = metrics.form_id
@@ -138,13 +132,11 @@ together as (
         period_id,
         unit_id,
         null as unit_kind,
+        role,
         {%- for basis in bases %}
-        {{ basis }}_terms,
-        {{ basis }}_numerator,
-        {{ basis }}_denominator
-        {{- ',' if not loop.last }}
+        {{ basis }}_value{{ ',' if not loop.last }}
         {%- endfor %}
-    from terms_added
+    from terms_valued
 ),
 
 terms_by_unit as (
@@ -155,9 +147,9 @@ terms_by_unit as (
         unit_id,
         max(unit_kind) as unit_kind,
         {%- for basis in bases %}
-        max({{ basis }}_terms) as {{ basis }}_terms,
-        max({{ basis }}_numerator) as {{ basis }}_numerator,
-        max({{ basis }}_denominator) as {{ basis }}_denominator
+        count({{ basis }}_value) as {{ basis }}_terms,
+        sum({{ basis }}_value) filter (where role = 'numerator') as {{ basis }}_numerator,
+        sum({{ basis }}_value) filter (where role = 'denominator') as {{ basis }}_denominator
         {{- ',' if not loop.last }}
         {%- endfor %}
     from together

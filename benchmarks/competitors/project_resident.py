@@ -1,0 +1,23 @@
+"""This project as its tasks run: forked from a process that has imported the tools, on a project parsed before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import project
+from enforcement_reporting import intake, marts, quality  # noqa: F401 - imported for the fork
+
+run = project.run
+
+
+def prepare(definitions: Path, database_url: str) -> None:
+    """Do what was done before there is a job: what the executor does, and the build before this one."""
+    quality.import_great_expectations()
+    marts.import_dbt()
+    marts.run_dbt(project.settings_of(definitions, database_url), ["parse", "--no-write-json"])
+
+
+if __name__ == "__main__":
+    import job
+
+    job.main("project_resident")
