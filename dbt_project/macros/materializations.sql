@@ -30,11 +30,12 @@
 {% materialization incremental, adapter='postgres' %}
     {%- call statement('main') %}
         {%- set strategy = config.get('incremental_strategy') %}
-        {%- if not is_incremental() %}
-        -- Where everything is read, nothing is worth looking up row by row or putting in order; how much a submission
-        -- holds, and how much is derived from it, the planner cannot know.
-        set local enable_nestloop = off;
+        -- How much a submission holds, and how much is derived from it, the planner cannot know: it would put in order
+        -- what is grouped faster as it comes, with whole arrays at each figure.
         set local enable_sort = off;
+        {%- if not is_incremental() %}
+        -- Where everything is read, nothing is worth looking up row by row.
+        set local enable_nestloop = off;
         {{ _replaced(sql) }}
         {%- else %}
         {%- set years = _years_touched() %}
@@ -55,7 +56,7 @@
             {{ 'and target.year in (' ~ (years | join(', ') or 'null') ~ ')' if _is_partitioned() }};
         {%- endif %}
         {{ _filled(this, sql) }}
-        {{ 'analyze ' ~ this ~ ';' if this.schema != 'marts' }}
+        {{ 'analyze ' ~ this ~ ';' if this.schema != 'marts' and not _is_partitioned() }}
         {%- endif %}
     {%- endcall %}
     {%- do adapter.commit() %}

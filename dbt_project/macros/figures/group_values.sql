@@ -80,21 +80,17 @@ expected_by_kind as (
     group by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, cohorts_expected.unit_kind
 ),
 
--- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.
-reported_by_cohort as (
+-- With `offset 0` each figure is taken out of its array before it is grouped: otherwise the arrays would go along.
+figures_in_cohorts as (
     select
         units_in_cohorts.cohort_no,
         unit_values.indicator_id,
-        sum(unit_values.stated_value) as value,
-        sum(unit_values.cumulative_value) as cumulative_value,
-        sum(unit_values.single_value) as single_value,
-        sum(unit_values.first_value) as first_value,
-        count(unit_values.stated_value) as reported_units,
-        count(unit_values.cumulative_value) as cumulative_units,
-        count(unit_values.single_value) as single_units,
-        count(*) as units,
-        min(unit_values.reported_periods) as reported_periods,
-        max(unit_values.expected_periods) as expected_periods
+        unit_values.stated_value,
+        unit_values.cumulative_value,
+        unit_values.single_value,
+        unit_values.first_value,
+        unit_values.reported_periods,
+        unit_values.expected_periods
     from {{ periods }} as asked
     inner join {{ unit_values }} as unit_values
         on
@@ -105,7 +101,26 @@ reported_by_cohort as (
             unit_values.form_id = units_in_cohorts.form_id
             and unit_values.period_id = units_in_cohorts.period_id
             and unit_values.unit_id = units_in_cohorts.unit_id
-    group by units_in_cohorts.cohort_no, unit_values.indicator_id
+    offset 0
+),
+
+-- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.
+reported_by_cohort as (
+    select
+        cohort_no,
+        indicator_id,
+        sum(stated_value) as value,
+        sum(cumulative_value) as cumulative_value,
+        sum(single_value) as single_value,
+        sum(first_value) as first_value,
+        count(stated_value) as reported_units,
+        count(cumulative_value) as cumulative_units,
+        count(single_value) as single_units,
+        count(*) as units,
+        min(reported_periods) as reported_periods,
+        max(expected_periods) as expected_periods
+    from figures_in_cohorts
+    group by cohort_no, indicator_id
 ),
 
 -- What is owed and what is reported: put together by grouping, as a planner that expects little would join them row by

@@ -11,6 +11,14 @@
     union and no common table expression: who joins a view of it to more has it planned as part of his own query.
 #}
 {% macro unit_values(reports, replaced) %}
+{%- set figure_replaced -%}
+from {{ replaced }} as replaced
+        where
+            own.form_id = replaced.form_id
+            and own.period_id = replaced.period_id
+            and own.unit_id = replaced.unit_id
+            and own.replacing_id = replaced.indicator_id
+{%- endset %}
 select
     own.unit_id,
     own.form_id,
@@ -19,24 +27,28 @@ select
     own.indicator_id,
     {%- for column in [
         'cell_state', 'stated_value', 'stated_text', 'decimals', 'cumulative_value', 'cumulative_reason', 'single_value',
-        'single_reason', 'first_value'
+        'single_reason', 'first_value', 'reported_periods', 'expected_periods', 'sheet', 'cell', 'submission_id',
+        'known_from'
     ] %}
-    case when own.replacing_id is null then own.{{ column }} else replaced.{{ column }} end as {{ column }},
+    {%- if column in ['reported_periods', 'expected_periods', 'sheet', 'submission_id'] %}
+    own.{{ column }}{{ ',' if not loop.last }}
+    {%- else %}
+    case
+        when own.replacing_id is null then own.{{ column }}
+        else (
+            select replaced.{{ column }}
+        {{ figure_replaced }}
+        )
+    end as {{ column }}{{ ',' if not loop.last }}
+    {%- endif %}
     {%- endfor %}
-    own.reported_periods,
-    own.expected_periods,
-    own.sheet,
-    case when own.replacing_id is null then own.cell else replaced.cell end as cell,
-    own.submission_id,
-    case when own.replacing_id is null then own.known_from else replaced.known_from end as known_from
 from ({{ own_figures(reports) | indent(4) }}) as own
-left join {{ replaced }} as replaced
-    on
-        own.replacing_id = replaced.indicator_id
-        and own.form_id = replaced.form_id
-        and own.period_id = replaced.period_id
-        and own.unit_id = replaced.unit_id
-where own.replacing_id is null or replaced.indicator_id is not null
+where
+    own.replacing_id is null
+    or exists (
+        select 1
+        {{ figure_replaced }}
+    )
 {% endmacro %}
 
 {#
