@@ -75,7 +75,7 @@ def types_of(suite: Suite) -> dict[str, str]:
     columns |= {column_name(column, home, "__decimals"): "integer" for column in suite.stated_rates}
     columns |= {column_name(column, home, "__text"): "text" for column in suite.stated_rates}
     sources = {Source(home), *suite.partners}
-    return fixed | columns | {column_name(source.column("cells_read"), home): "text[]" for source in sources}
+    return fixed | columns | {column_name(source.column("cells_unread"), home): "text[]" for source in sources}
 
 
 NUMBERS = [
@@ -122,8 +122,8 @@ def random_row(suite: Suite, random: Random) -> dict[str, Any]:
     for column in suite.columns:
         by_source.setdefault(column.source, []).append(column)
     for source in {Source(home), *suite.partners}:
-        keys = {column.key for column in by_source.get(source, []) if random.random() < 0.97}
-        row[column_name(source.column("cells_read"), home)] = frozenset(keys) or None
+        keys = frozenset(column.key for column in by_source.get(source, []) if random.random() < 0.03)
+        row[column_name(source.column("cells_unread"), home)] = keys if keys or random.random() < 0.95 else None
     for column in suite.columns if random.random() < 0.1 else ():
         row[column_name(column, home)] = Decimal(0)
     for column in suite.columns:

@@ -71,7 +71,7 @@ FIXED_COLUMNS = frozenset(
     {
         *("submission_id", "unit_id", "unit_name", "unit_kind", "period_id", "period_name", "ends_on", "row_role"),
         "received_at",
-        *("cells_read", "rows_summed", "rows_left_out", "opens_window", "previous_period_id", "year_ago_period_id"),
+        *("cells_unread", "rows_summed", "rows_left_out", "opens_window", "previous_period_id", "year_ago_period_id"),
         *("previous_period_name", "year_ago_period_name"),
     }
 )

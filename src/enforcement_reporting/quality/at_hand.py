@@ -22,7 +22,7 @@ from enforcement_reporting.quality.rules import Check, Column, Source, Suite, co
 from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.measures import Reading
 
-_READ = "cells_read"
+_UNREAD = "cells_unread"
 _OF_ROWS = ("sum", "min", "max", "count")
 
 
@@ -374,7 +374,7 @@ class _WideRow:
         columns = [column for suite in suites for column in suite.columns]
         self._home = Source(form_id)
         sources = dict.fromkeys((self._home, *(source for suite in suites for source in suite.partners)))
-        self._read = {source: name(source.column(_READ)) for source in sources}
+        self._unread = {source: name(source.column(_UNREAD)) for source in sources}
         self._columns = {
             source: {column.key: name(column) for column in columns if column.source == source} for source in sources
         }
@@ -402,8 +402,8 @@ class _WideRow:
         for source, columns in self._columns.items():
             submission = item if source == self._home else partners.get(source)
             observations = submission.by_indicator if submission else {}
-            read = frozenset(name for name, said in observations.items() if said.state != "unreadable")
-            row[self._read[source]] = read if submission else None
+            read = {name for name, said in observations.items() if said.state != "unreadable"}
+            row[self._unread[source]] = frozenset(columns.keys() - read) if submission else None
             for key, name in columns.items():
                 said = observations.get(key)
                 row[name] = said.value if said else None

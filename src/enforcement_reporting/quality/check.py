@@ -27,7 +27,7 @@ from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
 from enforcement_reporting.garbage import left_at_exit, not_collected
 from enforcement_reporting.quality import past
-from enforcement_reporting.quality.figures import CELLS_READ, Figures
+from enforcement_reporting.quality.figures import CELLS_UNREAD, Figures
 from enforcement_reporting.quality.past import SOUND
 from enforcement_reporting.quality.proposing import propose
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
@@ -264,7 +264,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         fixed.append("d.as_at")
     select = [*fixed, "p.period_name", "p.ends_on", "p.opens_window", "p.previous_period_id", "p.year_ago_period_id"]
     figures = Figures([column.key for column in own])
-    select.append(f"{CELLS_READ} as cells_read")
+    select.append(f"{CELLS_UNREAD} as cells_unread")
     select += [f"{figures.value(column.key)} as {_quoted(column_name(column, home))}" for column in own]
     for column in sorted(suite.stated_rates):
         for array, end in (("decimals", "__decimals"), ("stated_texts", "__text")):
@@ -281,7 +281,7 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
         columns = [column for column in suite.columns if column.source == partner]
         outer += [
             f"{alias}.{name} as {_quoted(column_name(partner.column(name), home))}"
-            for name in ("submission_id", "received_at", "cells_read")
+            for name in ("submission_id", "received_at", "cells_unread")
         ]
         outer += [f"{alias}.{_quoted(column_name(column, home))}" for column in columns]
         of_period = f"{alias}.unit_id = own.unit_id and {alias}.period_id = own.{_period_of(partner)}"
@@ -375,7 +375,7 @@ def _reported(suite: Suite, partner: Source, listed: str, *, at_instants: bool) 
     """
     return f"""
         with places as materialized ({figures.places})
-        select latest.*, {CELLS_READ} as cells_read, {values}
+        select latest.*, {CELLS_UNREAD} as cells_unread, {values}
         from ({_latest_sound(partner, wanted, period, at_instants=at_instants)}) latest
         join intake.figures f on f.submission_id = latest.submission_id
         join places on places.layout_id = f.layout_id
@@ -421,7 +421,7 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
     """
     latest = _latest_sound(partner, f"select distinct unit_id, period_id from ({owed}) each_owed", "period_id")
     figures = Figures([column.key for column in columns])
-    values, read = [], []
+    values, unread = [], []
     for column in columns:
         key = _literal(column.key)
         owes = f"""
@@ -436,10 +436,10 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
         added, mean = (f"{what}({figures.value(column.key)}) filter (where {owes})" for what in ("sum", "avg"))
         values.append(f"case when {is_count} then {added} else {mean} end as {name}")
         state = figures.said("cell_states", column.key)
-        read.append(f"""
+        unread.append(f"""
             case
                 when count(*) filter (where {state} <> 'unreadable' and {owes})
-                    = count(distinct owed.unit_id) filter (where {owes})
+                    <> count(distinct owed.unit_id) filter (where {owes})
                 then {key}
             end
         """)
@@ -447,7 +447,7 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
         with places as materialized ({figures.places})
         select owed.group_id as unit_id, owed.period_id, null::text as submission_id,
             max(latest.received_at) as received_at, {", ".join(values)},
-            array_remove(array[{", ".join(read)}], null) as cells_read
+            array_remove(array[{", ".join(unread)}], null) as cells_unread
         from ({owed}) owed
         left join ({latest}) latest
             on latest.unit_id = owed.unit_id and latest.period_id = owed.period_id

@@ -19,7 +19,7 @@ Worked = Callable[[Row], Any]
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|\"(?P<column>[^\"]+)\"|(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[a-z_]+)"
-    r"|(?P<sign>\|\||::|@>|<=|>=|<>|[-+*/=<>(),\[\]]))"
+    r"|(?P<sign>\|\||::|&&|<=|>=|<>|[-+*/=<>(),\[\]]))"
 )
 _EXACT = Context(prec=1000)
 _ZERO = Decimal(0)
@@ -33,7 +33,7 @@ _BINDING = {
     "in": _AMONG,
     "like": _AMONG,
     "||": _OTHER,
-    "@>": _OTHER,
+    "&&": _OTHER,
     **dict.fromkeys(("=", "<>", "<", ">", "<=", ">="), _COMPARED),
     "+": _ADDED,
     "-": _ADDED,
@@ -302,7 +302,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "*": _EXACT.multiply,
     "/": divided,
     "||": lambda one, other: one + other,
-    "@>": lambda one, other: one >= other,
+    "&&": lambda one, other: not one.isdisjoint(other),
     "like": _like,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

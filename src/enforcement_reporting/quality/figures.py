@@ -26,7 +26,12 @@ class Figures:
                     select array_position(indicator_ids, wanted.indicator_id)
                     from unnest({keys}) with ordinality as wanted (indicator_id, place)
                     order by wanted.place
-                ) as at
+                ) as at,
+                array(
+                    select wanted.indicator_id
+                    from unnest({keys}) as wanted (indicator_id)
+                    where wanted.indicator_id <> all(indicator_ids)
+                ) as missing
             from intake.layouts
             where indicator_ids && {keys}
         """
@@ -40,14 +45,16 @@ class Figures:
         return self.said("stated_values", key)
 
 
-# The indicators of a submission whose cells could be read.
-CELLS_READ = """
+# The indicators asked for that a submission does not have, or whose cells could not be read. There are none as a rule,
+# and to see that takes less than to look for each among those that were read.
+CELLS_UNREAD = """
     case
-        when 'unreadable' = any(f.cell_states) then array(
+        when places.layout_id is null then null
+        when 'unreadable' = any(f.cell_states) then places.missing || array(
             select c.indicator_id
             from unnest(places.indicator_ids, f.cell_states) as c (indicator_id, state)
-            where c.state <> 'unreadable'
+            where c.state = 'unreadable'
         )
-        else places.indicator_ids
+        else places.missing
     end
 """

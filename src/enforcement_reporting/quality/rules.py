@@ -808,7 +808,8 @@ class Compiler:
             by_source[column.source].append(literal(column.key))
         conditions = []
         for source, keys in by_source.items():
-            read = f"{quote(column_name(source.column('cells_read'), home))} @> array[{', '.join(keys)}]"
+            unread = quote(column_name(source.column("cells_unread"), home))
+            read = f"not ({unread} && array[{', '.join(keys)}])"
             if needs_partners or source == Source(home):
                 conditions.append(f"coalesce({read}, false)")
             else:
