@@ -30,11 +30,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(HERE / "competitors")]
 
+from job import FORKED  # noqa: E402
+
 from definitions import AUTHORITY, write_definitions  # noqa: E402
 from enforcement_reporting import generator  # noqa: E402
 from enforcement_reporting.generator import Submission  # noqa: E402
 from enforcement_reporting.local.postgres import LocalServer, ensure_server, stop_server  # noqa: E402
-from job import FORKED  # noqa: E402
 from report import publish, table  # noqa: E402
 
 # Ten months over the turn of a year: the first has none before it, and January begins anew.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import project
+
 from enforcement_reporting import intake, marts, quality  # noqa: F401 - imported for the fork
 
 run = project.run

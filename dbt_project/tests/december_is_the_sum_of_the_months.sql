@@ -59,27 +59,28 @@ select
     units.last_id,
     added.*
 from units
-cross join lateral (
-    select
-        figures.indicator_id,
-        max(figures.cumulative_value) filter (where figures.period_id = units.last_id) as cumulative_value,
-        sum(
-            case
-                when figures.period_id = units.before_id then figures.cumulative_value else figures.single_value
-            end
-        ) as sum_of_singles,
-        count(
-            case
-                when figures.period_id = units.before_id then figures.cumulative_value else figures.single_value
-            end
-        ) as figures_known
-    from {{ ref('fct_indicator_values') }} as figures
-    where
-        units.form_id = figures.form_id
-        and units.unit_id = figures.unit_id
-        and figures.period_id = any(units.period_ids)
-    group by figures.indicator_id
-) as added
+cross join
+    lateral (
+        select
+            figures.indicator_id,
+            max(figures.cumulative_value) filter (where figures.period_id = units.last_id) as cumulative_value,
+            sum(
+                case
+                    when figures.period_id = units.before_id then figures.cumulative_value else figures.single_value
+                end
+            ) as sum_of_singles,
+            count(
+                case
+                    when figures.period_id = units.before_id then figures.cumulative_value else figures.single_value
+                end
+            ) as figures_known
+        from {{ ref('fct_indicator_values') }} as figures
+        where
+            units.form_id = figures.form_id
+            and units.unit_id = figures.unit_id
+            and figures.period_id = any(units.period_ids)
+        group by figures.indicator_id
+    ) as added
 where
     added.figures_known = cardinality(units.period_ids)
     and added.cumulative_value != added.sum_of_singles

@@ -11,11 +11,15 @@ reports as not materialized (
     select reports.*
     from {{ ref('int_reports') }} as reports
     {%- if is_incremental() %}
-    inner join {{ ref('int_units_touched') }} as touched
-        on
-            reports.form_id = touched.form_id
-            and reports.period_id = touched.period_id
-            and reports.unit_id = touched.unit_id
+    where
+        exists (
+            select 1
+            from {{ ref('int_units_touched') }} as touched
+            where
+                reports.form_id = touched.form_id
+                and reports.period_id = touched.period_id
+                and reports.unit_id = touched.unit_id
+        )
     {%- endif %}
 ),
 
