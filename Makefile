@@ -42,6 +42,7 @@ test: $(INSTALLED) ## run all tests, one real run through Airflow included
 benchmark: $(INSTALLED) ## measure against the hand-written limit and what else there is, and write docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py --publish
 	@$(BIN)/python benchmarks/growth.py --publish
+	@$(BIN)/python benchmarks/questions.py --publish
 	@$(BIN)/python benchmarks/obligations.py --publish
 	@$(BIN)/python benchmarks/detection.py --publish
 

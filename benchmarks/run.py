@@ -148,13 +148,21 @@ def row(title: str, costs: list[Cost], limit: list[Cost] | None) -> list[str]:
 
 
 def distance(costs: dict[str, list[Cost]], starts: dict[str, list[Cost]]) -> str:
-    """Say how far this project is from what it is to stay within."""
-    limit, project = (median(cost.cpu for cost in costs[name]) for name in ("limit", "project"))
+    """Say how far this project is from the limits, started for this one job and, if that was run, as its tasks run."""
+    cpu = {name: median(cost.cpu for cost in of_runs) for name, of_runs in costs.items()}
+    ours = [name for name in ("project", "project_resident") if name in cpu]
     beside = sum(median(cost.cpu for cost in of_start) for of_start in starts.values())
-    target = TIMES_THE_LIMIT * limit + beside
-    return (
-        f"{TIMES_THE_LIMIT} times the limit and one start of each tool are {target:.2f} CPU s; this project takes"
-        f" {project / target:.2f} times that, and without the starts {(project - beside) / limit:.1f} times the limit."
+    budget = TIMES_THE_LIMIT * cpu["limit"] + beside
+
+    def times(what: float) -> str:
+        return ", as its tasks run ".join(f"{cpu[name] / what:.2f}" for name in ours)
+
+    text = f"This project takes {times(cpu['limit'])} times the limit"
+    if "limit_keyed" in cpu:
+        text += f", and {times(cpu['limit_keyed'])} times that with exact numbers and keys"
+    return text + (
+        f". {TIMES_THE_LIMIT} times the limit and one start of each tool are {budget:.2f} CPU s; it takes"
+        f" {times(budget)} times that."
     )
 
 
