@@ -394,6 +394,26 @@ def test_building_in_steps_says_the_same_as_building_anew(story: Story) -> None:
     assert story.after["withdrawn"] == story.after["anew"]
 
 
+def test_whoever_reads_while_everything_is_built_anew_finds_every_mart_whole(story: Story) -> None:
+    names = ("fct_indicator_values", "fct_indicator_totals", "fct_comparisons", "wide_indicator_values")
+    found: dict[str, set[int]] = {name: set() for name in names}
+    with autocommit(story.settings) as connection, ThreadPoolExecutor(1) as pool:
+        connection.execute("set role bi_reader")
+        before = {name: count_of(connection, name) for name in names}
+        build = pool.submit(marts.build, story.settings, full_refresh=True)
+        while not build.done():
+            for name in names:
+                found[name].add(count_of(connection, name))
+    assert build.result()["full_refresh"]
+    assert found == {name: {count} for name, count in before.items()}
+
+
+def count_of(connection: psycopg.Connection[Any], name: str) -> int:
+    row = connection.execute(f"select count(*) from marts.{name}".encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def test_nothing_is_built_where_nothing_changed(story: Story) -> None:
     assert story.outcomes["nothing new"] == {"built": False}
     assert story.after["nothing new"] == story.after["second"]

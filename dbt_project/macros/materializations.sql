@@ -1,15 +1,27 @@
 {#
     Tables and views are built by one statement each, in one transaction: dbt's own ways come to a dozen round trips a
     model, each with a context of its own, which is most of what a build costs its client. A table is filled under
-    another name and put in the place of the one before it at the very end, so that readers never wait for it and never
-    find it half full. What else a relation needs (indexes, statistics, comments, grants) is part of the statement.
+    another name and put in the place of the one before it at the very end, with the views on it as they were: readers
+    never wait for it, never find it half full, and never find a view missing. What else a relation needs (indexes,
+    statistics, comments, grants) is part of the statement.
 #}
 {% materialization view, adapter='postgres' %}
     {%- set target = this.incorporate(type='view') %}
+    {%- set former = load_cached_relation(this) %}
     {%- if config.get('contract').enforced %}{% do get_assert_columns_equivalent(sql) %}{% endif %}
     {%- call statement('main') %}
-        {{ _drop_former() }}
+        {%- if former is none %}
         create view {{ target }} as {{ sql }};
+        {%- else %}
+        do $replaced$
+        begin
+            create or replace view {{ target }} as {{ sql }};
+        exception
+            when invalid_table_definition or wrong_object_type then  -- it has other columns now, or was a table
+                drop {{ former.type }} {{ former }} cascade;
+                create view {{ target }} as {{ sql }};
+        end $replaced$;
+        {%- endif %}
         {{ _say_what_it_is(target) }}
     {%- endcall %}
     {%- do adapter.commit() %}
@@ -87,11 +99,100 @@
     {%- endfor %}
     {{ _analyzed(new) }}
     {{ _say_what_it_is(new) }}
-    {{ _drop_former() }}
+    {%- set former = load_cached_relation(this) %}
+    {%- if former is not none %}
+    {{ _views_taken_down(former) }}
+    drop {{ former.type }} if exists {{ former }} cascade;
+    {%- endif %}
     alter table {{ new }} rename to {{ adapter.quote(this.identifier) }};
     {%- for year in years %}
     alter table {{ _partition(year, '__new') }} rename to {{ adapter.quote(_partition(year).identifier) }};
     {%- endfor %}
+    {{ _views_put_back() if former is not none }}
+{% endmacro %}
+
+{#
+    The views on a relation are dropped, to be put back in the same transaction. Those that are on others go first: that is
+    the order in which a reader locks them, and nobody waits for somebody who waits for him. One model at a time does so.
+#}
+{% macro _views_taken_down(relation) %}
+    select pg_advisory_xact_lock(hashtext('enforcement_reporting.views'));
+    create temporary table views_before on commit drop as
+    with recursive dependents as (
+        select rules.ev_class as view_id, 1 as depth
+        from pg_depend as uses
+        inner join pg_rewrite as rules on uses.objid = rules.oid
+        where
+            uses.classid = 'pg_rewrite'::regclass
+            and uses.refclassid = 'pg_class'::regclass
+            and uses.refobjid = to_regclass('{{ relation }}')
+            and rules.ev_class != uses.refobjid
+
+        union
+
+        select rules.ev_class, dependents.depth + 1
+        from dependents
+        inner join pg_depend as uses on dependents.view_id = uses.refobjid
+        inner join pg_rewrite as rules on uses.objid = rules.oid
+        where
+            uses.classid = 'pg_rewrite'::regclass
+            and uses.refclassid = 'pg_class'::regclass
+            and rules.ev_class != uses.refobjid
+    )
+
+    select
+        view_id::regclass::text as view_name,
+        max(depth) as depth,
+        pg_get_viewdef(view_id) as definition,
+        array(
+            select
+                case
+                    when said.objsubid = 0 then format('comment on view %s is %L', view_id::regclass, said.description)
+                    else format('comment on column %s.%I is %L', view_id::regclass, columns.attname, said.description)
+                end
+            from pg_description as said
+            left join pg_attribute as columns
+                on
+                    said.objoid = columns.attrelid
+                    and said.objsubid = columns.attnum
+            where said.objoid = view_id and said.classoid = 'pg_class'::regclass
+        )
+        || array(
+            select format('grant %s on %s to %s', given.privilege_type, view_id::regclass, given.grantee::regrole)
+            from pg_class as views
+            cross join lateral aclexplode(views.relacl) as given
+            where views.oid = view_id and given.grantee not in (0, views.relowner)
+        ) as said
+    from dependents
+    group by view_id;
+    do $taken_down$
+    declare
+        view_before record;
+    begin
+        for view_before in select view_name from views_before order by depth desc loop
+            execute format('drop view %s', view_before.view_name);
+        end loop;
+    end $taken_down$;
+{% endmacro %}
+
+{#  A view that does not fit what it is on now is not put back: its own model, later in this build, makes it anew. #}
+{% macro _views_put_back() %}
+    do $put_back$
+    declare
+        view_before record;
+        statement text;
+    begin
+        for view_before in select * from views_before order by depth loop
+            begin
+                execute format('create view %s as %s', view_before.view_name, view_before.definition);
+                foreach statement in array view_before.said loop
+                    execute statement;
+                end loop;
+            exception
+                when others then raise notice '% is not put back: %', view_before.view_name, sqlerrm;
+            end;
+        end loop;
+    end $put_back$;
 {% endmacro %}
 
 {% macro _filled(relation, sql) %}
@@ -127,13 +228,6 @@
     {%- for privilege, roles in config.get('grants', {}).items() %}
     grant {{ privilege }} on {{ relation }} to {{ roles | join(', ') }};
     {%- endfor %}
-{% endmacro %}
-
-{% macro _drop_former() %}
-    {%- set former = load_cached_relation(this) %}
-    {%- if former is not none %}
-    drop {{ former.type }} if exists {{ former }} cascade;
-    {%- endif %}
 {% endmacro %}
 
 {% macro _is_partitioned() %}

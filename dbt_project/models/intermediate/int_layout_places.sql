@@ -1,6 +1,6 @@
 {{ config(
     materialized = 'incremental',
-    incremental_strategy = 'replace_all',
+    incremental_strategy = 'append',
     indexes = [{'columns': ['layout_id', 'indicator_id'], 'unique': true}]
 ) }}
 
@@ -8,8 +8,12 @@
 -- layout has a row without a place there.
 with
 
+-- A layout never changes, and what is known of indicators does with the catalog only.
 layouts as (
     select * from {{ ref('stg_intake__layouts') }}
+    {%- if is_incremental() %}
+    where layout_id not in (select known.layout_id from {{ this }} as known)
+    {%- endif %}
 ),
 
 indicators as (
