@@ -80,7 +80,6 @@ expected_by_kind as (
     group by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, cohorts_expected.unit_kind
 ),
 
--- With `offset 0` each figure is taken out of its array before it is grouped: otherwise the arrays would go along.
 figures_in_cohorts as (
     select
         units_in_cohorts.cohort_no,
@@ -101,7 +100,7 @@ figures_in_cohorts as (
             unit_values.form_id = units_in_cohorts.form_id
             and unit_values.period_id = units_in_cohorts.period_id
             and unit_values.unit_id = units_in_cohorts.unit_id
-    offset 0
+    offset 0  -- figures are grouped, and not the arrays they stand in
 ),
 
 -- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.

@@ -151,6 +151,7 @@ members as (
             and standing.unit_id = submissions.unit_id
             and {{ stands('submissions', world) }}
     left join figures on submissions.submission_id = figures.submission_id
+    offset 0  -- figures are grouped, and not the arrays they stand in
 ),
 
 members_valued as (
