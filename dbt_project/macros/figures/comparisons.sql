@@ -65,9 +65,10 @@ from {{ kind.relation }} as figures
     basis; 环比 of what belongs to the period alone, and of stocks, against the period before. Change of a rate is in
     percentage points. Where the base is missing or zero, or counted something else, there is no percentage but a reason.
     With `asked`, only of the (form_id, period_id) in it. Each kind of figures is joined by itself to the periods it stands
-    in, so that what is asked of the whole reaches each index.
+    in, so that what is asked of the whole reaches each index; figures `worked_out` for the question have none, and the
+    periods are put down to be joined at once.
 #}
-{% macro comparisons(kinds, asked=none) %}
+{% macro comparisons(kinds, asked=none, worked_out=false) %}
 with
 
 measures as (
@@ -123,7 +124,7 @@ periods_compared as not materialized (
     {%- endif %}
 ),
 
-bases as not materialized (
+bases as {{ '' if worked_out else 'not ' }}materialized (
     select
         form_id,
         period_id,

@@ -7,12 +7,16 @@
     {{ reports(pairs, world, of_units=false) | indent(4) }}
 ),
 
+{{ prefix }}own_figures as (
+    {{ own_figures(prefix ~ 'reports') | indent(4) }}
+),
+
 {{ prefix }}figures_replaced as (
-    {{ figures_replaced(prefix ~ 'reports') | indent(4) }}
+    {{ figures_replaced(prefix ~ 'own_figures') | indent(4) }}
 ),
 
 {{ prefix }}unit_values as (
-    {{ unit_values(prefix ~ 'reports', prefix ~ 'figures_replaced') | indent(4) }}
+    {{ unit_values_together(prefix ~ 'own_figures', prefix ~ 'figures_replaced') | indent(4) }}
 ),
 
 {{ prefix }}group_values as (
@@ -33,7 +37,7 @@
 ),
 
 {{ prefix }}comparisons as (
-    {{ comparisons(kinds, compared) | indent(4) }}
+    {{ comparisons(kinds, compared, worked_out=true) | indent(4) }}
 )
 {% endmacro %}
 

@@ -8,10 +8,11 @@
     figures from the last period in it and states nothing itself.
 
     Figures are taken out of a report's arrays by their place, those alone that are asked for. There is no grouping, no
-    union and no common table expression: who joins a view of it to more has it planned as part of his own query.
+    union and no common table expression: where `replaced` is a table with an index, who joins a view of this to more has
+    it planned as part of his own query.
 #}
 {% macro unit_values(reports, replaced) %}
-{%- set figure_replaced -%}
+{%- set replaced_here -%}
 from {{ replaced }} as replaced
         where
             own.form_id = replaced.form_id
@@ -20,24 +21,18 @@ from {{ replaced }} as replaced
             and own.replacing_id = replaced.indicator_id
 {%- endset %}
 select
-    own.unit_id,
-    own.form_id,
-    own.period_id,
-    own.year,
-    own.indicator_id,
-    {%- for column in [
-        'cell_state', 'stated_value', 'stated_text', 'decimals', 'cumulative_value', 'cumulative_reason', 'single_value',
-        'single_reason', 'first_value', 'reported_periods', 'expected_periods', 'sheet', 'cell', 'submission_id',
-        'known_from'
+    {%- for column in unit_value_columns() %}
+    {%- if column in [
+        'unit_id', 'form_id', 'period_id', 'year', 'indicator_id', 'reported_periods', 'expected_periods', 'sheet',
+        'submission_id'
     ] %}
-    {%- if column in ['reported_periods', 'expected_periods', 'sheet', 'submission_id'] %}
     own.{{ column }}{{ ',' if not loop.last }}
     {%- else %}
     case
         when own.replacing_id is null then own.{{ column }}
         else (
             select replaced.{{ column }}
-        {{ figure_replaced }}
+        {{ replaced_here }}
         )
     end as {{ column }}{{ ',' if not loop.last }}
     {%- endif %}
@@ -47,8 +42,32 @@ where
     own.replacing_id is null
     or exists (
         select 1
-        {{ figure_replaced }}
+        {{ replaced_here }}
     )
+{% endmacro %}
+
+{#  The same of figures that are worked out for the question: `own` and `replaced` are common table expressions. #}
+{% macro unit_values_together(own, replaced) %}
+select
+    {{ unit_value_columns() | join(',
+    ') }}
+from {{ own }}
+where replacing_id is null
+
+union all
+
+select
+    {{ unit_value_columns() | join(',
+    ') }}
+from {{ replaced }}
+{% endmacro %}
+
+{% macro unit_value_columns() %}
+    {{ return([
+        'unit_id', 'form_id', 'period_id', 'year', 'indicator_id', 'cell_state', 'stated_value', 'stated_text', 'decimals',
+        'cumulative_value', 'cumulative_reason', 'single_value', 'single_reason', 'first_value', 'reported_periods',
+        'expected_periods', 'sheet', 'cell', 'submission_id', 'known_from'
+    ]) }}
 {% endmacro %}
 
 {#
@@ -61,6 +80,7 @@ select
     reports.form_id,
     reports.period_id,
     reports.year,
+    figures.layout_id,
     places.indicator_id,
     places.replacing_id,
     case
@@ -147,14 +167,10 @@ where not (reports.is_summary and places.measure_kind not in ('flow', 'stock'))
 {#
     The figures, in periods before its own, of an indicator that replaced others: their sum, on every basis. What a form
     did not count then has no figure. What does not apply to a unit adds nothing; what it left blank leaves the sum
-    unknown. One row per unit, form, period and indicator.
+    unknown. `own_figures` names what the macro of that name gives. One row per unit, form, period and indicator.
 #}
-{% macro figures_replaced(reports) %}
+{% macro figures_replaced(own_figures) %}
 with
-
-own_figures as not materialized (
-    {{ own_figures(reports) | indent(4) }}
-),
 
 replaced as (
     select
@@ -163,10 +179,14 @@ replaced as (
         predecessors.predecessors,
         own_figures.cell_state = 'not_applicable' as is_nothing
     from {{ ref('stg_catalog__indicator_predecessors') }} as predecessors
-    inner join own_figures
+    inner join {{ own_figures }} as own_figures
         on
             predecessors.predecessor_id = own_figures.indicator_id
             and own_figures.replacing_id is null
+    inner join {{ ref('int_layout_places') }} as places
+        on
+            own_figures.layout_id = places.layout_id
+            and predecessors.indicator_id = places.replacing_id
     inner join {{ ref('stg_catalog__periods') }} as periods
         on
             own_figures.form_id = periods.form_id
@@ -180,6 +200,7 @@ added as (
         unit_id,
         form_id,
         period_id,
+        year,
         successor_id as indicator_id,
         bool_or(cell_state = 'unreadable') as is_unreadable,
         bool_and(is_nothing) as is_nothing,
@@ -191,10 +212,14 @@ added as (
         {%- for reason in ['cumulative_reason', 'single_reason'] %}
         min({{ reason }}) filter (where not is_nothing) as {{ reason }},
         {%- endfor %}
+        max(reported_periods) as reported_periods,
+        max(expected_periods) as expected_periods,
+        max(sheet) as sheet,
         string_agg(cell, '、' order by length(cell), cell) as cell,
+        max(submission_id) as submission_id,
         max(known_from) as known_from
     from replaced
-    group by unit_id, form_id, period_id, successor_id
+    group by unit_id, form_id, period_id, year, successor_id
 ),
 
 final as (
@@ -202,6 +227,7 @@ final as (
         unit_id,
         form_id,
         period_id,
+        year,
         indicator_id,
         case
             when is_unreadable then 'unreadable'
@@ -226,7 +252,11 @@ final as (
             else single_reason
         end as single_reason,
         first_value,
+        reported_periods,
+        expected_periods,
+        sheet,
         cell,
+        submission_id,
         known_from
     from added
 )

@@ -23,8 +23,12 @@ reports as not materialized (
     {%- endif %}
 ),
 
+own_figures as not materialized (
+    {{ own_figures('reports') | indent(4) }}
+),
+
 final as (
-    {{ figures_replaced('reports') | indent(4) }}
+    {{ figures_replaced('own_figures') | indent(4) }}
 )
 
 select * from final

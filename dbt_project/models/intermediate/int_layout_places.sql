@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('fct_submissions') }} whose layouts are there, whatever comes in meanwhile
 {{ config(
     materialized = 'incremental',
     incremental_strategy = 'append',
