@@ -5,7 +5,7 @@
 {% macro kinds_of_figures(unit_values, group_values, metric_values) %}
     {%- set kinds = [
         {
-            'relation': unit_values, 'measure': 'indicator', 'measure_id': 'indicator_id', 'expected_units': '1::bigint',
+            'relation': unit_values, 'measure': "'indicator'", 'measure_id': 'indicator_id', 'expected_units': '1::bigint',
             'bases': [
                 ('stated', 'stated_value', 'null', 'figures.stated_value is not null'),
                 ('cumulative', 'cumulative_value', 'figures.cumulative_reason', 'figures.cumulative_value is not null'),
@@ -13,7 +13,7 @@
             ],
         },
         {
-            'relation': group_values, 'measure': 'indicator', 'measure_id': 'indicator_id',
+            'relation': group_values, 'measure': "'indicator'", 'measure_id': 'indicator_id',
             'expected_units': 'figures.expected_units',
             'bases': [
                 ('stated', 'value', 'null', 'figures.reported_units'),
@@ -22,7 +22,7 @@
             ],
         },
         {
-            'relation': metric_values, 'measure': 'metric', 'measure_id': 'metric_id',
+            'relation': metric_values, 'measure': "'metric'", 'measure_id': 'metric_id',
             'expected_units': 'figures.expected_units',
             'bases': [
                 ('cumulative', 'cumulative_value', 'null', 'figures.cumulative_units'),
@@ -33,7 +33,7 @@
     {{ return(kinds) }}
 {% endmacro %}
 
-{#  The figures of a kind, `figures`, on each of its bases: one row under the other. #}
+{#  The figures of a kind, `figures`, on each of its bases, which is a row of `on_basis`. #}
 {% macro on_each_basis(kind) -%}
 cross join lateral (
     values
@@ -50,14 +50,26 @@ select
     figures.unit_id,
     figures.form_id,
     figures.period_id,
-    '{{ kind.measure }}' as measure,
+    {{ kind.measure }} as measure,
     figures.{{ kind.measure_id }} as measure_id,
     on_basis.basis,
-    on_basis.value
+    on_basis.value,
+    on_basis.reason,
+    figures.first_value,
+    on_basis.reported_units,
+    {{ kind.expected_units }} as expected_units
 from {{ kind.relation }} as figures
 {{ on_each_basis(kind) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
+{% endmacro %}
+
+{#  What figures_listed gives, as the one kind that there is to compare. #}
+{% macro listed_already(figures) %}
+    {{ return([{
+        'relation': figures, 'measure': 'figures.measure', 'measure_id': 'measure_id',
+        'expected_units': 'figures.expected_units', 'bases': none,
+    }]) }}
 {% endmacro %}
 
 {#
@@ -65,10 +77,10 @@ from {{ kind.relation }} as figures
     basis; 环比 of what belongs to the period alone, and of stocks, against the period before. Change of a rate is in
     percentage points. Where the base is missing or zero, or counted something else, there is no percentage but a reason.
     With `asked`, only of the (form_id, period_id) in it. Each kind of figures is joined by itself to the periods it stands
-    in, so that what is asked of the whole reaches each index; figures `worked_out` for the question have none, and the
-    periods are put down to be joined at once.
+    in, so that what is asked of the whole reaches each index. What is listed already has none, and the periods are put
+    down to be joined to it at once.
 #}
-{% macro comparisons(kinds, asked=none, worked_out=false) %}
+{% macro comparisons(kinds, asked=none) %}
 with
 
 measures as (
@@ -124,7 +136,7 @@ periods_compared as not materialized (
     {%- endif %}
 ),
 
-bases as {{ '' if worked_out else 'not ' }}materialized (
+bases as {{ 'not ' if kinds[0].bases }}materialized (
     select
         form_id,
         period_id,
@@ -147,28 +159,29 @@ bases as {{ '' if worked_out else 'not ' }}materialized (
 sides as (
     {%- for kind in kinds %}
     {%- set of_kind = loop %}
+    {%- set on_basis = 'on_basis' if kind.bases else 'figures' %}
     {%- for is_own in [true, false] %}
     select
         figures.unit_id,
         figures.form_id,
         bases.period_id,
-        '{{ kind.measure }}' as measure,
+        {{ kind.measure }} as measure,
         figures.{{ kind.measure_id }} as measure_id,
-        on_basis.basis,
+        {{ on_basis }}.basis,
         bases.comparison,
         {{ is_own | lower }} as is_own,
-        on_basis.value,
-        on_basis.reason,
+        {{ on_basis }}.value,
+        {{ on_basis }}.reason,
         {{ 'null::numeric' if is_own else 'figures.first_value' }} as first_value,
-        on_basis.reported_units,
+        {{ on_basis }}.reported_units,
         {{ kind.expected_units }} as expected_units
     from {{ kind.relation }} as figures
     inner join bases
         on
             figures.form_id = bases.form_id
             and figures.period_id = bases.{{ 'period_id' if is_own else 'base_period_id' }}
-    {{ on_each_basis(kind) | indent(4) }}
-    where bases.comparison = '同比' or on_basis.basis != 'cumulative'
+    {{ on_each_basis(kind) | indent(4) if kind.bases }}
+    where bases.comparison = '同比' or {{ on_basis }}.basis != 'cumulative'
     {{ 'union all' if not (loop.last and of_kind.last) }}
     {%- endfor %}
     {%- endfor %}

@@ -37,7 +37,7 @@
 ),
 
 {{ prefix }}comparisons as (
-    {{ comparisons(kinds, compared, worked_out=true) | indent(4) }}
+    {{ comparisons(listed_already(prefix ~ 'figures'), compared) | indent(4) }}
 )
 {% endmacro %}
 
