@@ -284,8 +284,8 @@ def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:
 def _analyze_what_grew(connection: psycopg.Connection) -> None:
     """Let the planner know of what was received, where that is much of what there is, and of what has doubled since.
 
-    A join that is planned for an empty table runs for minutes on a full one. The server itself looks at partitions only,
-    and never at what they are of.
+    A join that is planned for an empty table runs for minutes on a full one. By itself the server looks at partitions,
+    and never at what they are part of.
     """
     grown = connection.execute(
         """
