@@ -68,12 +68,13 @@ def read_workbooks(catalog: Catalog, number: int) -> Iterator[Incoming]:
                     [
                         Reading(
                             "value" if item % 7 else "zero",
-                            Decimal(book * item) if item % 3 else Decimal(book * item) / 100,
-                            str(book * item),
+                            Decimal(number) if item % 3 else Decimal(number) / 100,
+                            str(number),
                             0 if item % 3 else 2,
                             "",
                         )
                         for item in range(OBSERVATIONS)
+                        for number in [(book + 1) * (item % 7)]
                     ],
                     [f"{chr(65 + item % 26)}{place + 4}" for item in range(OBSERVATIONS)],
                 ),
