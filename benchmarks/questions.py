@@ -82,10 +82,8 @@ def main() -> int:
         marts.build(settings)
         with connect(settings) as connection:
             connection.autocommit = True
-            connection.execute(
-                f"create table {TABLE} as select * from {VIEW} order by form_id, period_id, unit_id".encode()
-            )
-            connection.execute(f"create unique index on {TABLE} (form_id, period_id, unit_id, indicator_id)".encode())
+            connection.execute(f"create table {TABLE} as select * from {VIEW} order by {KEY}".encode())
+            connection.execute(f"create unique index on {TABLE} ({KEY})".encode())
             connection.execute("vacuum analyze")
             rows = [asked(connection, title, question, options.rounds) for title, question in QUESTIONS.items()]
             sizes = [size(connection, f"relid = '{TABLE}'::regclass"), size(connection, "relname like 'int_reports%'")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import project
 
-from enforcement_reporting import intake, marts, quality  # noqa: F401 - imported for the fork
+from enforcement_reporting import marts, quality
 
 run = project.run
 
