@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from enforcement_reporting.garbage import not_collected
+from enforcement_reporting.garbage import not_collected, seldom_collected
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,17 @@ def test_who_collects_by_himself_goes_on_doing_so() -> None:
     with not_collected():
         pass
     assert not gc.isenabled()
+
+
+def test_in_the_block_thousands_of_objects_are_made_before_anything_is_looked_through() -> None:
+    before = gc.get_threshold()
+    with seldom_collected():
+        looked_through = gc.get_stats()[0]["collections"]
+        kept = [[number] for number in range(100 * before[0])]
+        assert gc.get_stats()[0]["collections"] == looked_through
+    kept += [[number] for number in range(2 * before[0])]
+    assert gc.get_stats()[0]["collections"] > looked_through
+    assert gc.get_threshold() == before
 
 
 def test_at_exit_nothing_is_looked_through() -> None:

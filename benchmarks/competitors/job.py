@@ -13,6 +13,7 @@ The results are five tables in the schema ``result``:
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -150,6 +151,7 @@ def main(module: str) -> None:
         job()
         return
     competitor.prepare(Path(definitions), url)
+    gc.freeze()  # as Airflow's executor does before it forks: what is there is not looked through for garbage again
     started = time.perf_counter()
     if not (child := os.fork()):
         job()

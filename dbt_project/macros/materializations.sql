@@ -45,6 +45,9 @@
         -- How much a submission holds, and how much is derived from it, the planner cannot know: it would put in order
         -- what is grouped faster as it comes, with whole arrays at each figure.
         set local enable_sort = off;
+        -- And it takes the columns of a key for one another's strangers: it would merge by one of them alone, and look
+        -- through all that a unit ever reported for each report.
+        set local enable_mergejoin = off;
         {%- if not is_incremental() %}
         -- Where everything is read, nothing is worth looking up row by row.
         set local enable_nestloop = off;

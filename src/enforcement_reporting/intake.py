@@ -32,6 +32,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from enforcement_reporting.catalog import Catalog, Landing, LandingPlace, load_catalog, read_definition
 from enforcement_reporting.findings import ReadingFinding
+from enforcement_reporting.garbage import seldom_collected
 from enforcement_reporting.quality import load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import (
@@ -150,6 +151,7 @@ def list_chunks(settings: Settings, size: int = CHUNK_FILES) -> list[list[dict[s
     return [landed[start : start + size] for start in range(0, len(landed), size)]
 
 
+@seldom_collected()
 def take_in(settings: Settings, chunk: Iterable[dict[str, str]], seen_at: datetime) -> dict[str, int]:
     """Take a chunk of landed files in; return how many ended in which outcome.
 
@@ -175,6 +177,7 @@ def take_in(settings: Settings, chunk: Iterable[dict[str, str]], seen_at: dateti
     return dict(outcomes)
 
 
+@seldom_collected()
 def ingest_files(settings: Settings, paths: Iterable[str], policy: str, received_at: datetime) -> list[Received]:
     """Take files of this machine in and leave them where they are; return what became of each.
 

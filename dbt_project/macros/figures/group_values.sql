@@ -68,18 +68,6 @@ units_in_cohorts as materialized (
             and units_counted.unit_kind = cohorts_expected.unit_kind
 ),
 
-expected_by_kind as (
-    select
-        unit_closure.group_id,
-        cohorts_expected.form_id,
-        cohorts_expected.period_id,
-        cohorts_expected.unit_kind,
-        sum(cohorts_expected.units) as units
-    from cohorts_expected
-    inner join unit_closure on cohorts_expected.cohort_id = unit_closure.unit_id
-    group by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id, cohorts_expected.unit_kind
-),
-
 figures_in_cohorts as (
     select
         units_in_cohorts.cohort_no,
@@ -104,7 +92,7 @@ figures_in_cohorts as (
 ),
 
 -- What a unit reports counts, even where its kind need not; what a unit reports that does not owe the form does not.
-reported_by_cohort as (
+reported_by_cohort as materialized (
     select
         cohort_no,
         indicator_id,
@@ -122,94 +110,164 @@ reported_by_cohort as (
     group by cohort_no, indicator_id
 ),
 
--- What is owed and what is reported: put together by grouping, as a planner that expects little would join them row by
--- row.
-together as (
+-- Groups in a period have a number too.
+cohorts_in_groups as materialized (
     select
-        owing.group_id,
-        owing.form_id,
-        owing.period_id,
+        unit_closure.group_id,
+        cohorts_expected.form_id,
+        cohorts_expected.period_id,
+        cohorts_expected.unit_kind,
+        cohorts_expected.units,
+        cohorts_expected.cohort_no,
+        dense_rank() over (
+            order by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id
+        ) as group_no,
+        count(*) over (
+            partition by unit_closure.group_id, cohorts_expected.form_id, cohorts_expected.period_id
+        ) as cohorts
+    from cohorts_expected
+    inner join unit_closure on cohorts_expected.cohort_id = unit_closure.unit_id
+),
+
+expected_by_kind as (
+    select
+        group_no,
+        form_id,
+        period_id,
+        unit_kind,
+        sum(units::integer) as units
+    from cohorts_in_groups
+    group by group_no, form_id, period_id, unit_kind
+),
+
+-- What the form of that time does not have is owed by nobody.
+owed as (
+    select
+        owing.group_no,
         applicability.indicator_id,
-        case when applicability.is_applicable then owing.units end as owing_units,
-        null::numeric as value,
-        null::numeric as cumulative_value,
-        null::numeric as single_value,
-        null::numeric as first_value,
-        null::bigint as reported_units,
-        null::bigint as cumulative_units,
-        null::bigint as single_units,
-        null::bigint as other_units,
-        null::bigint as applicable_units,
-        null::integer as reported_periods,
-        null::integer as expected_periods
+        coalesce(sum(owing.units::integer) filter (where applicability.is_applicable), 0) as units
     from expected_by_kind as owing
     inner join applicability
         on
             owing.form_id = applicability.form_id
             and owing.unit_kind = applicability.unit_kind
-    -- What the form of that time does not have is owed by nobody.
     inner join {{ ref('stg_catalog__periods') }} as periods
         on
             owing.form_id = periods.form_id
             and owing.period_id = periods.period_id
             and coalesce(periods.form_as_of >= applicability.comparable_from, true)
             and coalesce(periods.form_as_of <= applicability.effective_to, true)
+    group by owing.group_no, applicability.indicator_id
+),
 
-    union all
-
+reported_in_groups as not materialized (
     select
-        unit_closure.group_id,
-        cohorts_expected.form_id,
-        cohorts_expected.period_id,
+        cohorts_in_groups.group_no,
+        cohorts_in_groups.cohorts,
         reported.indicator_id,
-        null as owing_units,
         reported.value,
         reported.cumulative_value,
         reported.single_value,
         reported.first_value,
-        reported.reported_units,
-        reported.cumulative_units,
-        reported.single_units,
-        case when not applicability.is_applicable then reported.reported_units end as other_units,
-        case when applicability.is_applicable then reported.units end as applicable_units,
+        reported.reported_units::integer as reported_units,
+        reported.cumulative_units::integer as cumulative_units,
+        reported.single_units::integer as single_units,
+        case when applicability.is_applicable then 0 else reported.reported_units::integer end as other_units,
+        case when applicability.is_applicable then reported.units::integer else 0 end as applicable_units,
         case when applicability.is_applicable then reported.reported_periods end as reported_periods,
         reported.expected_periods
     from reported_by_cohort as reported
-    inner join cohorts_expected on reported.cohort_no = cohorts_expected.cohort_no
-    inner join unit_closure on cohorts_expected.cohort_id = unit_closure.unit_id
+    inner join cohorts_in_groups on reported.cohort_no = cohorts_in_groups.cohort_no
     inner join applicability
         on
-            reported.indicator_id = applicability.indicator_id
-            and cohorts_expected.unit_kind = applicability.unit_kind
+            cohorts_in_groups.form_id = applicability.form_id
+            and cohorts_in_groups.unit_kind = applicability.unit_kind
+            and reported.indicator_id = applicability.indicator_id
 ),
 
-added as (
+-- Most groups have a single cohort, whose sums are theirs.
+reported_by_group as (
     select
-        group_id,
-        form_id,
-        period_id,
+        group_no,
+        indicator_id,
+        value,
+        cumulative_value,
+        single_value,
+        first_value,
+        reported_units,
+        cumulative_units,
+        single_units,
+        other_units,
+        applicable_units,
+        reported_periods,
+        expected_periods
+    from reported_in_groups
+    where cohorts = 1
+
+    union all
+
+    select
+        group_no,
         indicator_id,
         sum(value) as value,
         sum(cumulative_value) as cumulative_value,
         sum(single_value) as single_value,
         sum(first_value) as first_value,
-        coalesce(sum(reported_units), 0)::bigint as reported_units,
-        coalesce(sum(cumulative_units), 0)::bigint as cumulative_units,
-        coalesce(sum(single_units), 0)::bigint as single_units,
-        (coalesce(sum(owing_units), 0) + coalesce(sum(other_units), 0))::bigint as expected_units,
-        coalesce(sum(applicable_units), 0) < coalesce(sum(owing_units), 0) as lacks_reports,
+        sum(reported_units) as reported_units,
+        sum(cumulative_units) as cumulative_units,
+        sum(single_units) as single_units,
+        sum(other_units) as other_units,
+        sum(applicable_units) as applicable_units,
         min(reported_periods) as reported_periods,
         max(expected_periods) as expected_periods
-    from together
-    group by group_id, form_id, period_id, indicator_id
+    from reported_in_groups
+    where cohorts > 1
+    group by group_no, indicator_id
+),
+
+-- In full, also as a planner that expects little would join them row by row otherwise.
+added as (
+    select
+        coalesce(owed.group_no, reported.group_no) as group_no,
+        coalesce(owed.indicator_id, reported.indicator_id) as indicator_id,
+        reported.value,
+        reported.cumulative_value,
+        reported.single_value,
+        reported.first_value,
+        coalesce(reported.reported_units, 0) as reported_units,
+        coalesce(reported.cumulative_units, 0) as cumulative_units,
+        coalesce(reported.single_units, 0) as single_units,
+        coalesce(owed.units, 0) + coalesce(reported.other_units, 0) as expected_units,
+        coalesce(reported.applicable_units, 0) < coalesce(owed.units, 0) as lacks_reports,
+        reported.reported_periods,
+        reported.expected_periods
+    from owed
+    full outer join reported_by_group as reported
+        on
+            owed.group_no = reported.group_no
+            and owed.indicator_id = reported.indicator_id
+),
+
+groups_of_periods as materialized (
+    select distinct
+        cohorts_in_groups.group_no,
+        cohorts_in_groups.group_id,
+        cohorts_in_groups.form_id,
+        cohorts_in_groups.period_id,
+        extract(year from periods.ends_on)::integer as year
+    from cohorts_in_groups
+    inner join {{ ref('stg_catalog__periods') }} as periods
+        on
+            cohorts_in_groups.form_id = periods.form_id
+            and cohorts_in_groups.period_id = periods.period_id
 ),
 
 final as (
     select
-        added.group_id as unit_id,
-        added.form_id,
-        added.period_id,
-        extract(year from periods.ends_on)::integer as year,
+        groups_of_periods.group_id as unit_id,
+        groups_of_periods.form_id,
+        groups_of_periods.period_id,
+        groups_of_periods.year,
         added.indicator_id,
         added.value,
         added.cumulative_value,
@@ -228,10 +286,7 @@ final as (
         added.reported_units = added.expected_units as is_complete,
         added.single_units = added.expected_units as single_is_complete
     from added
-    inner join {{ ref('stg_catalog__periods') }} as periods
-        on
-            added.form_id = periods.form_id
-            and added.period_id = periods.period_id
+    inner join groups_of_periods on added.group_no = groups_of_periods.group_no
 )
 
 select * from final

@@ -14,7 +14,11 @@ units_expected as (
 ),
 
 metrics as not materialized (
-    select * from {{ ref('stg_catalog__metrics') }}
+    select
+        metrics.*,
+        coalesce(forms.form_title, metrics.form_id) as form_title
+    from {{ ref('stg_catalog__metrics') }} as metrics
+    left join {{ ref('stg_catalog__forms') }} as forms on metrics.form_id = forms.form_id
 ),
 
 metric_terms as not materialized (
@@ -157,35 +161,80 @@ terms_by_unit as (
     having max(unit_kind) is not null
 ),
 
-rolled_up as (
+counted as (
     select
-        unit_closure.group_id as unit_id,
+        terms_by_unit.unit_id,
+        cohorts.cohort_id,
         terms_by_unit.metric_id,
         terms_by_unit.form_id,
         terms_by_unit.period_id,
         {%- for basis in bases %}
-        sum(terms_by_unit.{{ basis }}_numerator)
-            filter (where terms_by_unit.{{ basis }}_terms = terms_wanted.terms) as {{ basis }}_numerator,
-        sum(terms_by_unit.{{ basis }}_denominator)
-            filter (where terms_by_unit.{{ basis }}_terms = terms_wanted.terms) as {{ basis }}_denominator,
+        case
+            when terms_by_unit.{{ basis }}_terms = terms_wanted.terms then terms_by_unit.{{ basis }}_numerator
+        end as {{ basis }}_numerator,
+        case
+            when terms_by_unit.{{ basis }}_terms = terms_wanted.terms then terms_by_unit.{{ basis }}_denominator
+        end as {{ basis }}_denominator,
         {%- endfor %}
-        count(*) filter (where terms_by_unit.stated_terms = terms_wanted.terms) as reported_units,
-        count(*) filter (where terms_by_unit.cumulative_terms = terms_wanted.terms) as cumulative_units,
-        count(*) filter (where terms_by_unit.single_terms = terms_wanted.terms) as single_units,
-        count(*) filter (
-            where coalesce(terms_applicable.is_applicable, true) or terms_by_unit.stated_terms = terms_wanted.terms
-        ) as expected_units
+        (terms_by_unit.stated_terms = terms_wanted.terms)::integer as reported_units,
+        (terms_by_unit.cumulative_terms = terms_wanted.terms)::integer as cumulative_units,
+        (terms_by_unit.single_terms = terms_wanted.terms)::integer as single_units,
+        (
+            coalesce(terms_applicable.is_applicable, true) or terms_by_unit.stated_terms = terms_wanted.terms
+        )::integer as expected_units
     from terms_by_unit
     inner join terms_wanted on terms_by_unit.metric_id = terms_wanted.metric_id
-    inner join {{ ref('stg_catalog__unit_closure') }} as unit_closure
-        on
-            terms_by_unit.unit_id = unit_closure.unit_id
-            and unit_closure.is_counted
+    inner join {{ ref('int_units_in_cohorts') }} as cohorts on terms_by_unit.unit_id = cohorts.unit_id
     left join terms_applicable
         on
             terms_by_unit.metric_id = terms_applicable.metric_id
             and terms_by_unit.unit_kind = terms_applicable.unit_kind
-    group by unit_closure.group_id, terms_by_unit.metric_id, terms_by_unit.form_id, terms_by_unit.period_id
+),
+
+-- Units that are in the same groups are added up once for all of these.
+counted_by_cohort as (
+    select
+        cohort_id,
+        metric_id,
+        form_id,
+        period_id,
+        {{ sums_of_terms(bases) | indent(8) }}
+    from counted
+    group by cohort_id, metric_id, form_id, period_id
+),
+
+rolled_up as (
+    select
+        unit_id,
+        metric_id,
+        form_id,
+        period_id,
+        {%- for basis in bases %}
+        {{ basis }}_numerator,
+        {{ basis }}_denominator,
+        {%- endfor %}
+        reported_units,
+        cumulative_units,
+        single_units,
+        expected_units
+    from counted
+
+    union all
+
+    select
+        unit_closure.group_id as unit_id,
+        counted_by_cohort.metric_id,
+        counted_by_cohort.form_id,
+        counted_by_cohort.period_id,
+        {{ sums_of_terms(bases) | indent(8) }}
+    from counted_by_cohort
+    inner join {{ ref('stg_catalog__unit_closure') }} as unit_closure
+        on
+            counted_by_cohort.cohort_id = unit_closure.unit_id
+            and unit_closure.depth > 0
+            and unit_closure.is_counted
+    group by
+        unit_closure.group_id, counted_by_cohort.metric_id, counted_by_cohort.form_id, counted_by_cohort.period_id
 ),
 
 with_metrics as (
@@ -195,6 +244,9 @@ with_metrics as (
         rolled_up.period_id,
         extract(year from periods.ends_on)::integer as year,
         rolled_up.metric_id,
+        metrics.metric_name,
+        metrics.form_title,
+        coalesce(periods.period_name, rolled_up.period_id) as period_name,
         metrics.unit_of_measure,
         metrics.decimals,
         {%- for basis in bases %}
@@ -258,6 +310,10 @@ final as (
         period_id,
         year,
         metric_id,
+        metric_name,
+        form_title,
+        period_name,
+        unit_of_measure,
         stated_numerator as numerator,
         stated_denominator as denominator,
         stated_value as value,
@@ -287,6 +343,18 @@ final as (
 
 select * from final
 {% endmacro %}
+
+{#  The sums, by group or cohort, of what units or cohorts come to. #}
+{% macro sums_of_terms(bases) -%}
+{%- for basis in bases %}
+sum({{ basis }}_numerator) as {{ basis }}_numerator,
+sum({{ basis }}_denominator) as {{ basis }}_denominator,
+{%- endfor %}
+sum(reported_units::integer) as reported_units,
+sum(cumulative_units::integer) as cumulative_units,
+sum(single_units::integer) as single_units,
+sum(expected_units::integer) as expected_units
+{%- endmacro %}
 
 {#  A metric on one basis, of a relation with its terms on that basis and with `scale` and `has_denominator`. #}
 {% macro value_of(basis) -%}

@@ -5,7 +5,10 @@ with
 {{ figures_as_of('with_terms') }},
 
 final as (
-    select metric_values.*
+    select
+        {%- for column in model['columns'] %}
+        metric_values.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from metric_values
     inner join asked
         on

@@ -14,20 +14,8 @@ metric_values as (
     ) | indent(4) }}
 ),
 
-metrics as (
-    select * from {{ ref('stg_catalog__metrics') }}
-),
-
 units as (
     select * from {{ ref('stg_catalog__units') }}
-),
-
-forms as (
-    select * from {{ ref('stg_catalog__forms') }}
-),
-
-periods as (
-    select * from {{ ref('stg_catalog__periods') }}
 ),
 
 final as (
@@ -36,13 +24,13 @@ final as (
         coalesce(units.unit_name, metric_values.unit_id) as unit_name,
         coalesce(units.is_group, false) as is_group,
         metric_values.form_id,
-        coalesce(forms.form_title, metric_values.form_id) as form_title,
+        metric_values.form_title,
         metric_values.period_id,
-        coalesce(periods.period_name, metric_values.period_id) as period_name,
+        metric_values.period_name,
         metric_values.year,
         metric_values.metric_id,
-        metrics.metric_name,
-        metrics.unit_of_measure,
+        metric_values.metric_name,
+        metric_values.unit_of_measure,
         metric_values.numerator,
         metric_values.denominator,
         metric_values.value,
@@ -63,13 +51,7 @@ final as (
         metric_values.is_complete,
         metric_values.single_is_complete
     from metric_values
-    inner join metrics on metric_values.metric_id = metrics.metric_id
     left join units on metric_values.unit_id = units.unit_id
-    left join forms on metric_values.form_id = forms.form_id
-    left join periods
-        on
-            metric_values.form_id = periods.form_id
-            and metric_values.period_id = periods.period_id
 )
 
 select * from final
