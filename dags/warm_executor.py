@@ -17,8 +17,10 @@ class WarmLocalExecutor(LocalExecutor):
 
     def start(self) -> None:
         """Import it all, then start as ever."""
-        from enforcement_reporting import intake, marts, quality  # noqa: F401 - imported for the forks
+        from enforcement_reporting import intake, marts, quality, warehouse  # noqa: F401 - imported for the forks
+        from enforcement_reporting.settings import Settings
 
+        warehouse.import_alembic()
         quality.import_great_expectations()
-        marts.import_dbt()
+        marts.import_dbt(Settings.from_environment())
         super().start()

@@ -99,7 +99,7 @@ def test_tasks_are_forks_of_a_process_that_has_imported_what_they_need(monkeypat
     from warm_executor import WarmLocalExecutor
 
     imported: list[bool] = []
-    heavy = {"dbt.cli.main", "enforcement_reporting.quality.expect"}
+    heavy = {"alembic.command", "dbt.cli.main", "enforcement_reporting.quality.expect"}
     monkeypatch.setattr(LocalExecutor, "start", lambda self: imported.append(heavy <= sys.modules.keys()))
     WarmLocalExecutor().start()
     assert imported == [True]

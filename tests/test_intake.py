@@ -113,14 +113,14 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
 ) -> None:
     path = land(settings, "a.xlsx", row("镇街01"))
     (chunk,) = intake.list_chunks(settings)
-    opened = LocalFileSystem.open
+    opened = intake._open
 
-    def written_meanwhile(filesystem: LocalFileSystem, name: str, *mode: Any) -> Any:
-        source = opened(filesystem, name, *mode)
+    def written_meanwhile(filesystem: Any, name: str, mode: str) -> Any:
+        source = opened(filesystem, name, mode)
         path.write_bytes(b"not yet a workbook")
         return source
 
-    monkeypatch.setattr(LocalFileSystem, "open", written_meanwhile)
+    monkeypatch.setattr(intake, "_open", written_meanwhile)
     assert intake.take_in(settings, chunk, RECEIVED) == {}
     assert path.exists() and query(settings, "select count(*) from intake.files") == [(0,)]
 
@@ -343,21 +343,20 @@ def test_a_file_that_the_database_refuses_is_refused_alone(
     assert intake.list_landed(settings) == []
 
 
-def test_what_is_touched_names_each_file_and_the_submissions_taken_from_it(settings: Settings) -> None:
-    touched = "select form_id, period_id, unit_id from intake.touched where file_id is null order by 1, 2, 3"
-    files = "select file_id from intake.files order by 1"
+def test_each_file_is_touched_and_each_submission_waits_for_a_check(settings: Settings) -> None:
+    waiting = "select submission_id from intake.unchecked order by 1"
     with connect(settings) as connection:
         connection.execute("truncate intake.touched")
     land(settings, "a.xlsx", row("镇街01"), row("镇街02"))
     take_in_all(settings)
-    submissions = query(settings, "select form_id, period_id, unit_id from intake.submissions order by 1, 2, 3")
-    assert query(settings, touched) == submissions and len(submissions) == 2
+    submissions = query(settings, "select submission_id from intake.submissions order by 1")
+    assert query(settings, waiting) == submissions and len(submissions) == 2
     land(settings, "b.xlsx", row("镇街01"), row("镇街02"))
     Path(settings.landing, "inbox", "c.xlsx").write_bytes(b"not a workbook")
     assert take_in_all(settings) == [{"duplicate": 1, "unreadable": 1}]
-    assert query(settings, touched) == submissions
-    listed = query(settings, "select file_id from intake.touched where file_id is not null order by 1")
-    assert listed == query(settings, files) and len(listed) == 3
+    assert query(settings, waiting) == submissions
+    listed = query(settings, "select file_id from intake.touched order by 1")
+    assert listed == query(settings, "select file_id from intake.files order by 1") and len(listed) == 3
 
 
 def test_what_the_catalog_learnt_to_know_is_taken_in_when_the_file_is_sent_again(settings: Settings) -> None:

@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 
 from conftest import new_database, settings_for
 from enforcement_reporting import marts
@@ -549,6 +551,21 @@ def test_a_mart_that_cannot_be_built_is_named_and_nothing_is_forgotten(story: St
         connection.execute(outcome, ["taken_in"])
     assert marts.build(story.settings)["built"]
     assert one(everything(story.settings), "fct_indicator_values", period_id=MARCH)["stated_value"] == 1
+
+
+def test_who_forks_others_reads_the_project_as_the_last_build_left_it(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Manifest] = []
+    decode = Manifest.from_msgpack
+    monkeypatch.setattr(Manifest, "from_msgpack", lambda content: read.append(decode(content)))
+    marts.import_dbt(story.settings)
+    assert [any(node.endswith(".fct_rankings") for node in manifest.nodes) for manifest in read] == [True]
+    (tmp_path / "dbt/target").mkdir(parents=True)
+    marts.import_dbt(replace(story.settings, state=tmp_path))  # there is nothing to read
+    (tmp_path / "dbt/target/partial_parse.msgpack").write_bytes(b"of another version")
+    marts.import_dbt(replace(story.settings, state=tmp_path))
+    assert len(read) == 1
 
 
 def test_two_builds_at_once_do_the_work_once(story: Story) -> None:

@@ -289,7 +289,7 @@ class _Intake:
 
         Returns None where ``is_sound`` denies that what was read is the file as it was meant.
         """
-        with filesystem.open(path, "rb") as source:
+        with _open(filesystem, path, "rb") as source:
             blocks, size = [], 0
             while size <= MAX_FILE_BYTES and (block := source.read(_BLOCK)):
                 blocks.append(block)
@@ -305,16 +305,15 @@ class _Intake:
         """Write a file into the store; return its sha256 and its size. It gets its final name when it is complete."""
         digest, size = hashlib.sha256(), 0
         unfinished = f"{self._folder('unfinished')}/{uuid4().hex}"
-        local = isinstance(self._store, LocalFileSystem)
         try:
-            with open(unfinished, "wb", 0) if local else self._store.open(unfinished, "wb") as target:  # noqa: PTH123
+            with _open(self._store, unfinished, "wb") as target:
                 for block in blocks:
                     digest.update(block)
                     target.write(block)
                     size += len(block)
             sha256 = digest.hexdigest()
             kept = f"{self._folder(sha256[:2])}/{sha256}"
-            if local:
+            if isinstance(self._store, LocalFileSystem):
                 os.replace(unfinished, kept)  # noqa: PTH105
             else:
                 self._store.mv(unfinished, kept)
@@ -377,6 +376,11 @@ def _batches(files: Iterable[tuple[_T, Incoming]]) -> Iterator[list[tuple[_T, In
             batch, rows, size = [], 0, 0
     if batch:
         yield batch
+
+
+def _open(filesystem: Any, path: str, mode: str) -> Any:
+    """Open a file; one of this machine directly, as there are many."""
+    return open(path, mode) if isinstance(filesystem, LocalFileSystem) else filesystem.open(path, mode)  # noqa: PTH123
 
 
 @lru_cache

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 
 from enforcement_reporting.garbage import left_at_exit, not_collected
 from enforcement_reporting.settings import Settings
-from enforcement_reporting.warehouse import connect
+from enforcement_reporting.warehouse import STATISTICS_TARGET, connect
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,12 @@ _EVERYTHING = ["--full-refresh"]
 _WHAT_SUBMISSIONS_CHANGE = ["--select", "config.materialized:incremental"]
 
 # For every statement of a build, its tests among them: what is joined and sorted stays in memory, up to a few years;
-# what is touched is looked up, not searched for; compiling a statement takes longer than running it; and most of one is
-# writing, which one process does, so that others who help it to read only cost.
+# what is touched is looked up, not searched for; compiling a statement takes longer than running it; most of one is
+# writing, which one process does, so that others who help it to read only cost; and to know how many forms, periods and
+# units there are, a sample of a few thousand rows will do.
 _DBT_OPTIONS = (
     "-c work_mem=128MB -c maintenance_work_mem=256MB -c random_page_cost=1.1 -c jit=off"
-    " -c max_parallel_workers_per_gather=0"
+    f" -c max_parallel_workers_per_gather=0 -c default_statistics_target={STATISTICS_TARGET}"
 )
 
 # Text that a spreadsheet would run when it opens the CSV; a plain number with a sign is not such a text.
@@ -67,13 +68,14 @@ MARTS: tuple[str, ...] = mart_names(Settings.from_environment().dbt_project)
 def build(settings: Settings, full_refresh: bool = False) -> dict[str, Any]:
     """Bring the marts up to date; return what was done, ``{"built": False}`` where nothing had changed.
 
-    Only the form × period pairs named in ``intake.touched`` are computed again. Everything is computed again where
+    Only what ``intake.touched`` names is computed again, and what waits for a check. Everything is computed again where
     the catalog or the dbt project are not those the marts were built with, where a mart is missing, and on request.
     A second build waits for the first. A build that fails or is killed leaves its claims behind, and the next build
     takes them over; nothing is forgotten and nothing is counted twice. Raises MartsError.
     """
     with _connect(settings) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_BUILD_LOCK])
+        connection.execute(f"set default_statistics_target = {STATISTICS_TARGET}")
         definitions = _definitions(connection, settings.dbt_project)
         reason = _reason_to_build_everything(connection, settings.dbt_project, definitions, full_refresh)
         build_id = str(uuid.uuid4())
@@ -160,12 +162,21 @@ def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], d
         yield figures
 
 
-def import_dbt() -> None:
-    """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them."""
+def import_dbt(settings: Settings | None = None) -> None:
+    """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them.
+
+    With ``settings``, read the project as well, as the run before left it: how that is read dbt works out only then.
+    """
     left_at_exit()
     with not_collected():
         import dbt.adapters.postgres
-        import dbt.cli.main  # noqa: F401
+        import dbt.cli.main
+        from dbt.constants import PARTIAL_PARSE_FILE_NAME
+
+        if settings is not None:
+            with suppress(Exception):  # there was none, or it was another version's: dbt reads all files then
+                content = (_dbt_state(settings) / "target" / PARTIAL_PARSE_FILE_NAME).read_bytes()
+                dbt.contracts.graph.manifest.Manifest.from_msgpack(content)
 
 
 def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
@@ -177,7 +188,7 @@ def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
     from dbt.artifacts.schemas.results import NodeStatus
     from dbt.cli.main import dbtRunner
 
-    state = settings.state / "dbt"
+    state = _dbt_state(settings)
     state.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with _ONE_DBT, _environment(_profile_variables(settings)), not_collected():
@@ -210,6 +221,10 @@ def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
         ],
         "seconds": round(time.monotonic() - started, 2),
     }
+
+
+def _dbt_state(settings: Settings) -> Path:
+    return settings.state / "dbt"
 
 
 def _write_csv(connection: psycopg.Connection, rows: sql.Composed, out: TextIO) -> int:

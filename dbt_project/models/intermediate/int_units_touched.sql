@@ -4,7 +4,7 @@
     indexes = [{'columns': ['unit_id', 'period_id', 'form_id'], 'unique': true}]
 ) }}
 
--- depends_on: {{ ref('stg_intake__touched') }}
+-- depends_on: {{ ref('stg_intake__touched') }}, {{ ref('stg_intake__unchecked') }}
 with
 
 submissions as (
@@ -17,12 +17,20 @@ periods as (
 
 reported as (
     {%- if is_incremental() %}
-    select distinct
+    select
         form_id,
         period_id,
         unit_id
     from {{ ref('stg_intake__touched') }}
     where is_claimed and unit_id is not null
+
+    union
+
+    select
+        form_id,
+        period_id,
+        unit_id
+    from {{ ref('stg_intake__unchecked') }}
     {%- else %}
     select distinct
         form_id,

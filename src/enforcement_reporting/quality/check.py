@@ -32,7 +32,7 @@ from enforcement_reporting.quality.past import SOUND
 from enforcement_reporting.quality.proposing import propose
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
-from enforcement_reporting.warehouse import connect
+from enforcement_reporting.warehouse import STATISTICS_TARGET, connect
 
 if TYPE_CHECKING:
     from enforcement_reporting.quality.expect import Validation
@@ -73,6 +73,7 @@ def check_submissions(settings: Settings) -> Checked:
         connection.autocommit = True
         # One check at a time: the wide rows have one table a form.
         connection.execute("select pg_advisory_lock(hashtext('enforcement_reporting.check'))")
+        connection.execute(f"set default_statistics_target = {STATISTICS_TARGET}")
         due = _due(connection, suites)
         if not due:
             return Checked(0, 0, {}, None, _marts_due(connection))

@@ -1,6 +1,6 @@
 """The warehouse as Python sees it: its schema, the catalog in it, and what comes in."""
 
-from enforcement_reporting.warehouse.database import connect, engine, migrate
+from enforcement_reporting.warehouse.database import STATISTICS_TARGET, connect, engine, import_alembic, migrate
 from enforcement_reporting.warehouse.load import (
     NOT_STORABLE,
     Delivery,
@@ -12,11 +12,13 @@ from enforcement_reporting.warehouse.load import (
 
 __all__ = [
     "NOT_STORABLE",
+    "STATISTICS_TARGET",
     "Delivery",
     "FileOutcome",
     "Incoming",
     "connect",
     "engine",
+    "import_alembic",
     "load_catalog_tables",
     "migrate",
     "record_files",

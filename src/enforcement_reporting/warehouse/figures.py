@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -77,14 +77,23 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         arrays = (
             ",".join(states),
             ",".join(["NULL" if value is None else str(value) for value in values]),
-            ",".join([f'"{text}"' if text else "NULL" for text in _escaped(texts)]),
-            ",".join(["NULL" if number is None else str(number) for number in decimals]),
-            ",".join([f'"{cell}"' for cell in _escaped([said.cells[place] for place in layout.places])]),
+            _array(texts),
+            _numbers(decimals),
+            _array(tuple([said.cells[place] for place in layout.places])),
         )
         owner = (unit_id, submission_id, layout.layout_id, sheet.translate(_IN_TEXT))
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
 
 
-def _escaped(texts: Sequence[str]) -> Sequence[str]:
-    """Return texts as they are written within quotes in an array; nearly always they are that already."""
-    return [text.translate(_IN_ARRAY) for text in texts] if _SPECIAL.search("".join(texts)) else texts
+# In workbooks of one form the same cells are filled, and nearly always as they are expected to be.
+@lru_cache(maxsize=1000)
+def _array(texts: tuple[str, ...]) -> str:
+    """Return texts as the items of an array, an empty one as NULL."""
+    needs_escape = _SPECIAL.search("".join(texts))
+    escaped = [text.translate(_IN_ARRAY) for text in texts] if needs_escape else texts
+    return ",".join([f'"{text}"' if text else "NULL" for text in escaped])
+
+
+@lru_cache(maxsize=1000)
+def _numbers(numbers: tuple[int | None, ...]) -> str:
+    return ",".join(["NULL" if number is None else str(number) for number in numbers])

@@ -233,7 +233,7 @@ _FINDINGS |= dict.fromkeys(
 _EXPLANATIONS = dict.fromkeys(("unit_id", "form_id", "period_id", "rule_id", "subject", "stated", "expected"), _TEXT)
 _EXPLANATIONS |= {"finding_id": _TEXT, "explanation": _TEXT, "file_id": _BIGINT, "given_at": _INSTANT}
 _UNCHECKED = dict.fromkeys(("submission_id", "unit_id", "form_id", "period_id"), _TEXT)
-_TOUCHED = dict.fromkeys(("form_id", "period_id", "unit_id"), _TEXT) | {"file_id": _BIGINT}
+_TOUCHED = {"file_id": _BIGINT}
 
 
 class _Batch:
@@ -306,7 +306,7 @@ class _Batch:
             (("quality", "findings"), _FINDINGS, self._findings),
             (("quality", "explanations"), _EXPLANATIONS, self._explanations),
             (("intake", "unchecked"), _UNCHECKED, [row[:4] for row in self._submissions]),
-            (("intake", "touched"), _TOUCHED, self._touched()),
+            (("intake", "touched"), _TOUCHED, [row[:1] for row in self._files]),
         )
         if self._files:
             for table, columns, rows in tables:
@@ -318,12 +318,6 @@ class _Batch:
                 for submission_id, item in self._identified
             )
             copy_figures(connection, stated)
-
-    def _touched(self) -> Iterator[tuple[str | None, str | None, str | None, int | None]]:
-        """Yield what the marts have to be built again for: the files, and what they hold."""
-        touched = {(item.form_id, item.period.period_id, item.unit_id) for _, item in self._identified}
-        yield from ((*key, None) for key in sorted(touched))
-        yield from ((None, None, None, row[0]) for row in self._files)
 
 
 def _placed_findings(

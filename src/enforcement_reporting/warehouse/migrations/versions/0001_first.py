@@ -144,9 +144,11 @@ join intake.layouts l on l.layout_id = f.layout_id
 cross join lateral unnest(l.indicator_ids, f.cell_states, f.stated_values, f.stated_texts, f.decimals, f.cells)
     as c (indicator_id, cell_state, stated_value, stated_text, decimals, cell);
 
-create table intake.touched (  -- what the marts have to be built again for; emptied by the build that did it
+-- What the marts have to be built again for, a submission's key or a new file; emptied by the build that did it. What
+-- waits for a check is built again as well, until that has judged it and says so here.
+create table intake.touched (
     touch_id bigint generated always as identity primary key,
-    form_id text, period_id text, unit_id text, file_id bigint, build_id text  -- a submission's key, or a new file
+    form_id text, period_id text, unit_id text, file_id bigint, build_id text
 );
 
 create table intake.unchecked (  -- the submissions that wait for a check; emptied by the check that judged them
