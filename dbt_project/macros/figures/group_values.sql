@@ -225,7 +225,7 @@ reported_by_group as (
     group by group_no, indicator_id
 ),
 
--- In full, also as a planner that expects little would join them row by row otherwise.
+-- In full, also as a planner that expects little would join them row by row otherwise; and so with their groups.
 added as (
     select
         coalesce(owed.group_no, reported.group_no) as group_no,
@@ -286,7 +286,8 @@ final as (
         added.reported_units = added.expected_units as is_complete,
         added.single_units = added.expected_units as single_is_complete
     from added
-    inner join groups_of_periods on added.group_no = groups_of_periods.group_no
+    full outer join groups_of_periods on added.group_no = groups_of_periods.group_no
+    where coalesce(added.indicator_id, '') != ''
 )
 
 select * from final
