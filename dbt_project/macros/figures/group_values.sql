@@ -105,7 +105,8 @@ reported_by_cohort as materialized (
         count(single_value) as single_units,
         count(*) as units,
         min(reported_periods) as reported_periods,
-        max(expected_periods) as expected_periods
+        max(expected_periods) as expected_periods,
+        {{ once_for_each('cohort_no') }}
     from figures_in_cohorts
     group by cohort_no, indicator_id
 ),
@@ -292,3 +293,12 @@ final as (
 
 select * from final
 {% endmacro %}
+
+{#
+    A column for a relation that has many more rows than the planner expects, which would join it row by row to others of
+    the kind. It takes no hints, but of a series whose end it does not know it expects a thousand rows, for each row. There
+    is one. `key` is any number of the relation's, counted from 1.
+#}
+{% macro once_for_each(key) -%}
+generate_series(1, least({{ key }}, 1)) as once
+{%- endmacro %}
