@@ -568,6 +568,17 @@ def test_who_forks_others_reads_the_project_as_the_last_build_left_it(
     assert len(read) == 1
 
 
+def test_a_build_opens_a_connection_for_each_thread_and_not_for_each_model(story: Story) -> None:
+    opened = "select sessions from pg_stat_database where datname = current_database()"
+    with autocommit(story.settings) as connection:
+        Source(connection, files=300).submit("b", MARCH, "accepted", checks="3")
+        (before,) = connection.execute(opened).fetchone() or (0,)
+        models = marts.build(story.settings)["models"]
+        connection.execute("select pg_stat_clear_snapshot()")
+        (after,) = connection.execute(opened).fetchone() or (0,)
+    assert 0 < after - before < 8 < models
+
+
 def test_two_builds_at_once_do_the_work_once(story: Story) -> None:
     with autocommit(story.settings) as connection:
         Source(connection, files=200).submit("b", MARCH, "accepted", checks="2")

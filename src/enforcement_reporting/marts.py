@@ -179,12 +179,36 @@ def import_dbt(settings: Settings | None = None) -> None:
                 dbt.contracts.graph.manifest.Manifest.from_msgpack(content)
 
 
+@cache
+def _keep_connections() -> None:
+    """Let dbt go on with a connection from one model to the next, as its adapters for other databases can.
+
+    It opens one for each: a process of the server's that begins by reading its catalogs, which is half of what a small
+    build costs. All are closed when it ends.
+    """
+    from dbt.adapters.contracts.connection import ConnectionState
+    from dbt.adapters.postgres.connections import PostgresConnectionManager
+
+    def release(manager: PostgresConnectionManager) -> None:
+        connection = manager.get_if_exists()
+        if connection is None:
+            return
+        if connection.state == ConnectionState.OPEN:
+            manager._rollback_handle(connection)  # also what was only read: nobody is to wait for it
+            connection.transaction_open = False
+        if connection.state != ConnectionState.OPEN or connection.handle.closed:
+            manager.close(connection)
+
+    PostgresConnectionManager.release = release
+
+
 def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
     """Run a dbt command in this process; return how many models and tests ran, and what they warned of.
 
     It writes under the state folder only, and nothing to standard output. Raises MartsError.
     """
     import_dbt()
+    _keep_connections()
     from dbt.artifacts.schemas.results import NodeStatus
     from dbt.cli.main import dbtRunner
 
