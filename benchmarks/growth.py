@@ -183,6 +183,7 @@ def measure(settings: Settings, months: int, server: LocalServer) -> tuple[dict[
     receive(settings, [corrected], unit="bench_u00003", more=7, mark="-corrected", after=4_000)
     timed("a late correction", lambda: marts.build(settings))
     timed("how a month looked before it", lambda: as_of(settings, corrected, before))
+    timed("all that it moved", lambda: moved(settings))
     by_steps = digests(settings)
     timed("everything", lambda: marts.build(settings, full_refresh=True))
     return costs, digests(settings) == by_steps
@@ -220,6 +221,14 @@ def as_of(settings: Settings, period: str, instant: datetime) -> int:
             [AUTHORITY, period, instant],
         ).fetchone()
     assert row is not None
+    return int(row[0])
+
+
+def moved(settings: Settings) -> int:
+    """Ask what the correction moved; return the number of figures."""
+    with connect(settings) as connection:
+        row = connection.execute("select count(*), sum(value_after) from marts.fct_correction_impacts").fetchone()
+    assert row is not None and row[0] > 0
     return int(row[0])
 
 

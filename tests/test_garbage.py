@@ -27,6 +27,23 @@ def test_nothing_is_collected_in_the_block_and_everything_after_it() -> None:
     assert gc.isenabled()
 
 
+def test_a_fork_of_a_frozen_process_is_not_looked_through_after_the_block_either() -> None:
+    program = (
+        "import gc\n"
+        "from enforcement_reporting.garbage import not_collected\n"
+        "def looked_through():\n"
+        "    with not_collected():\n"
+        "        kept.extend([number] for number in range(10_000))\n"
+        "        before = gc.get_stats()[0]['collections']\n"
+        "    kept.extend([number] for number in range(100))\n"
+        "    return gc.get_stats()[0]['collections'] - before\n"
+        "kept = []\n"
+        "print(looked_through()); gc.freeze(); print(looked_through())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]
+
+
 def test_a_block_that_fails_switches_nothing_off() -> None:
     with pytest.raises(ZeroDivisionError), not_collected():
         _ = 1 / 0

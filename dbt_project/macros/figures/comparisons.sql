@@ -43,8 +43,11 @@ cross join lateral (
 ) as on_basis (basis, value, reason, reported_units)
 {%- endmacro %}
 
-{#  Every figure of the kinds (see kinds_of_figures) on every basis, one under the other. #}
-{% macro figures_listed(kinds) %}
+{#
+    Every figure of the kinds (see kinds_of_figures) on every basis, one under the other; with `units`, only those of the
+    units and groups in it.
+#}
+{% macro figures_listed(kinds, units=none) %}
 {%- for kind in kinds %}
 select
     figures.unit_id,
@@ -60,6 +63,7 @@ select
     {{ kind.expected_units }} as expected_units
 from {{ kind.relation }} as figures
 {{ on_each_basis(kind) }}
+{{ 'where figures.unit_id in (select units.unit_id from ' ~ units ~ ' as units)' if units is not none }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
 {% endmacro %}

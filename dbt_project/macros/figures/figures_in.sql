@@ -1,8 +1,9 @@
 {#
     The whole chain as common table expressions: the figures of the (form_id, period_id) in `pairs` in one world, from
-    units' values to rankings, each named with the prefix. Only those in `compared` are compared, where it is given.
+    units' values to rankings, each named with the prefix. Only those in `compared` are compared, where it is given. With
+    `units`, only the figures of the units and groups in it are listed and compared, and no other groups added up.
 #}
-{% macro figures_in(pairs, world, prefix='', compared=none) %}
+{% macro figures_in(pairs, world, prefix='', compared=none, units=none) %}
 {{ prefix }}reports as (
     {{ reports(pairs, world, of_units=false) | indent(4) }}
 ),
@@ -20,7 +21,7 @@
 ),
 
 {{ prefix }}group_values as (
-    {{ group_values(prefix ~ 'unit_values', pairs, world) | indent(4) }}
+    {{ group_values(prefix ~ 'unit_values', pairs, world, groups=units, is_put_down=true) | indent(4) }}
 ),
 
 {{ prefix }}metric_values as (
@@ -33,7 +34,7 @@
 
 {%- set kinds = kinds_of_figures(prefix ~ 'unit_values', prefix ~ 'group_values', prefix ~ 'metric_values') %}
 {{ prefix }}figures as (
-    {{ figures_listed(kinds) | indent(4) }}
+    {{ figures_listed(kinds, units) | indent(4) }}
 ),
 
 {{ prefix }}comparisons as (

@@ -1,9 +1,10 @@
 {#
     The figures of groups: sums over their units, for the (form_id, period_id) in `periods`. One row per group, form,
     period and indicator. Rates, ranks and points do not add up and have no row. A unit whose figures another unit of the
-    group holds already is left out.
+    group holds already is left out. With `groups`, only of the groups in it. Where `unit_values` is no view on reports but
+    worked out for the question, `is_put_down` says so: there is no index by which it is looked up.
 #}
-{% macro group_values(unit_values, periods, world) %}
+{% macro group_values(unit_values, periods, world, groups=none, is_put_down=false) %}
 with
 
 units_expected as (
@@ -12,7 +13,10 @@ units_expected as (
 
 unit_closure as not materialized (
     select * from {{ ref('stg_catalog__unit_closure') }}
-    where depth > 0 and is_counted
+    where
+        depth > 0
+        and is_counted
+        {{ 'and group_id in (select groups.unit_id from ' ~ groups ~ ' as groups)' if groups is not none }}
 ),
 
 applicability as materialized (
@@ -59,6 +63,7 @@ units_in_cohorts as materialized (
         units_counted.period_id,
         units_counted.unit_id,
         cohorts_expected.cohort_no
+        {{- ', ' ~ once_for_each('cohorts_expected.cohort_no') if is_put_down }}
     from units_counted
     inner join cohorts_expected
         on

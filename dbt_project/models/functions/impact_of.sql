@@ -6,6 +6,7 @@ with
 
 corrections as (
     select
+        unit_id,
         form_id,
         period_id,
         known_from
@@ -15,6 +16,13 @@ corrections as (
 
 periods as not materialized (
     select * from {{ ref('stg_catalog__periods') }}
+),
+
+-- Whose figures it can move; ranks move of others too.
+units_moved as (
+    select unit_closure.group_id as unit_id
+    from corrections
+    inner join {{ ref('stg_catalog__unit_closure') }} as unit_closure on corrections.unit_id = unit_closure.unit_id
 ),
 
 moved as (
@@ -95,9 +103,9 @@ pairs as (
     {{ pairs_needed('reported_with_items') | indent(4) }}
 ),
 
-{{ figures_in('pairs', world(as_of='(select known_from from corrections)'), 'after_') }},
+{{ figures_in('pairs', world(as_of='(select known_from from corrections)'), 'after_', units='units_moved') }},
 
-{{ figures_in('pairs', world(as_of='(select known_from from corrections)', without='$1'), 'before_') }},
+{{ figures_in('pairs', world(as_of='(select known_from from corrections)', without='$1'), 'before_', units='units_moved') }},
 
 listed as (
 {%- for side in ['before', 'after'] %}

@@ -25,7 +25,7 @@ from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
-from enforcement_reporting.garbage import left_at_exit, not_collected
+from enforcement_reporting.garbage import left_at_exit, not_collected, seldom_collected
 from enforcement_reporting.quality import past
 from enforcement_reporting.quality.figures import CELLS_UNREAD, Figures
 from enforcement_reporting.quality.past import SOUND
@@ -60,6 +60,7 @@ class RuleError(RuntimeError):
     """A rule that could not be evaluated: its form stays unchecked, the message names it."""
 
 
+@seldom_collected()
 def check_submissions(settings: Settings) -> Checked:
     """Check every submission that is new, or whose partner forms or rules are, and judge it.
 
