@@ -2,8 +2,8 @@
 
 The history is put into the intake tables directly, as if units had reported one form of thirty figures month by month;
 the marts are then built as the product builds them. Measured are the next month, a correction of two months back,
-building everything, and the question how that month looked before the correction. What the first two leave
-must be what building everything gives, row by row.
+building everything, and the questions how that month looked before the correction and what it moved. What the first two
+leave must be what building everything gives, row by row.
 
     python benchmarks/growth.py [--observations 1000000] [--publish]
 """

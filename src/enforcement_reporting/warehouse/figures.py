@@ -20,6 +20,7 @@ _COLUMNS = (
     *("unit_id", "submission_id", "layout_id", "sheet"),
     *("cell_states", "stated_values", "stated_texts", "decimals", "cells"),
 )
+_REMEMBERED = 2000  # characters; what is longer is worked out afresh each time, so that what is kept has a bound
 _SPECIAL = re.compile(r'[\\"\x00-\x1f]')
 _IN_COPY = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _IN_TEXT = str.maketrans(_IN_COPY)
@@ -85,13 +86,19 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
 
 
-# In workbooks of one form the same cells are filled, and nearly always as they are expected to be.
-@lru_cache(maxsize=1000)
 def _array(texts: tuple[str, ...]) -> str:
     """Return texts as the items of an array, an empty one as NULL."""
+    return (_remembered_items if sum(map(len, texts)) <= _REMEMBERED else _items)(texts)
+
+
+def _items(texts: tuple[str, ...]) -> str:
     needs_escape = _SPECIAL.search("".join(texts))
     escaped = [text.translate(_IN_ARRAY) for text in texts] if needs_escape else texts
     return ",".join([f'"{text}"' if text else "NULL" for text in escaped])
+
+
+# In workbooks of one form the same cells are filled, and nearly always as they are expected to be.
+_remembered_items = lru_cache(maxsize=1000)(_items)
 
 
 @lru_cache(maxsize=1000)
