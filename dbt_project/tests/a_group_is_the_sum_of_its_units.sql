@@ -1,7 +1,16 @@
 with
 
 metric_values as (
-    select metric_values.*
+    select
+        metric_values.unit_id,
+        metric_values.is_group,
+        metric_values.metric_id,
+        metric_values.form_id,
+        metric_values.period_id,
+        metric_values.numerator,
+        metric_values.denominator,
+        metric_values.reported_units::integer as reported_units,
+        metric_values.expected_units::integer as expected_units
     from {{ ref('fct_metric_values') }} as metric_values
     inner join {{ ref('int_periods_touched') }} as touched
         on

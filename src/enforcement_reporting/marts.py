@@ -401,12 +401,14 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _log_event(event: Any) -> None:
-    """Pass on to the log what dbt says a person should know."""
-    message = _one_line(event.info.msg)
+    """Pass on to the log what dbt says a person should know; most of what it says are whole statements."""
     if event.info.level in ("warn", "error"):
-        log.log(logging.WARNING if event.info.level == "warn" else logging.ERROR, "dbt: %s", message)
+        level = logging.WARNING if event.info.level == "warn" else logging.ERROR
     elif event.info.name == "LogModelResult":
-        log.info("dbt: %s", message)
+        level = logging.INFO
+    else:
+        return
+    log.log(level, "dbt: %s", _one_line(event.info.msg))
 
 
 def _one_line(message: object) -> str:
