@@ -113,17 +113,14 @@ class Written:
         return f"{mails} mails written; {became}" + (f"; the server: {self.server_down}" if self.server_down else "")
 
 
-def chase(
-    settings: Settings, at: datetime, *, dry_run: bool = False, progress: Callable[[int], None] | None = None
-) -> list[Look]:
+def chase(settings: Settings, at: datetime, *, dry_run: bool = False) -> list[Look]:
     """Work out who owes what at an instant, and queue the mails this calls for; return what each look came to.
 
-    With ``dry_run`` the same is worked out and nothing kept. Two at once write nothing twice. ``progress`` is told
-    how many mails have been written.
+    With ``dry_run`` the same is worked out and nothing kept. Two at once write nothing twice.
     """
     catalog = load_catalog(settings.definitions)
     with connect(settings) as connection:
-        return _chase(settings, connection, catalog, at, dry_run=dry_run, progress=progress)
+        return _chase(settings, connection, catalog, at, dry_run=dry_run)
 
 
 def write_and_send(
@@ -216,12 +213,11 @@ def _chase(
     at: datetime,
     *,
     dry_run: bool = False,
-    progress: Callable[[int], None] | None = None,
 ) -> list[Look]:
     looks = []
     for authority_id, policy in catalog.notices.items():
         with connection.transaction(force_rollback=dry_run):
-            looks.append(_look(settings, connection, catalog, authority_id, policy, at, progress))
+            looks.append(_look(settings, connection, catalog, authority_id, policy, at))
         _log(looks[-1])
     return looks
 
@@ -233,7 +229,6 @@ def _look(
     authority_id: str,
     policy: NoticePolicy,
     at: datetime,
-    progress: Callable[[int], None] | None,
 ) -> Look:
     """Do what one look at an authority's obligations does, in the transaction that is open."""
     authority = catalog.authority_by_id[authority_id]
@@ -267,7 +262,7 @@ def _look(
     look.unaddressed = [unit_id for (unit_id,) in connection.execute(_UNADDRESSED.encode(), values).fetchall()]
     look.kept_back = _kept_back(connection, authority, policy, at)
     if not look.kept_back:
-        look.drafts = list(_write_mails(settings, connection, authority, policy, values, progress))
+        look.drafts = list(_write_mails(settings, connection, authority, policy, values))
     connection.execute(
         "insert into deadlines.chases (authority_id, as_at, missing, late, notices, mails)"
         " values (%s, %s, %s, %s, %s, %s)",
@@ -525,7 +520,6 @@ def _write_mails(
     authority: Authority,
     policy: NoticePolicy,
     values: dict[str, Any],
-    progress: Callable[[int], None] | None,
 ) -> Iterator[Draft]:
     """Write and queue the mails that are due, one a unit and one more for what is urgent."""
     at = values["at"]
@@ -538,7 +532,6 @@ def _write_mails(
     findings = _by_notice(connection, _FINDINGS, ids)
     refusals = _by_notice(connection, _REFUSALS, ids)
     templates = _templates(settings.definitions, authority.authority_id)
-    written = 0
     for bundles in _batched(_bundles(waiting)):
         batch = []
         for rows in bundles:
@@ -565,9 +558,6 @@ def _write_mails(
         )
         for number, (rows, items, mail) in zip(numbers, batch, strict=True):
             yield Draft(mail.to_unit_id, rows[0].to_unit, mail.is_urgent, mail.subject, tuple(items), number)
-        written += len(batch)
-        if progress:
-            progress(written)
 
 
 def _items(
