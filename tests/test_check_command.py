@@ -74,7 +74,7 @@ def types_of(suite: Suite) -> dict[str, str]:
     columns |= {past.name(home): "numeric" for past in suite.past}
     columns |= {column_name(column, home, "__decimals"): "integer" for column in suite.stated_rates}
     columns |= {column_name(column, home, "__text"): "text" for column in suite.stated_rates}
-    sources = {Source(home), *suite.partners}
+    sources = dict.fromkeys((Source(home), *suite.partners))
     return fixed | columns | {column_name(source.column("cells_unread"), home): "text[]" for source in sources}
 
 
@@ -121,7 +121,7 @@ def random_row(suite: Suite, random: Random) -> dict[str, Any]:
     by_source: dict[Source, list[Column]] = {}
     for column in suite.columns:
         by_source.setdefault(column.source, []).append(column)
-    for source in {Source(home), *suite.partners}:
+    for source in dict.fromkeys((Source(home), *suite.partners)):  # in the same order each time
         keys = frozenset(column.key for column in by_source.get(source, []) if random.random() < 0.03)
         row[column_name(source.column("cells_unread"), home)] = keys if keys or random.random() < 0.95 else None
     for column in suite.columns if random.random() < 0.1 else ():
