@@ -38,7 +38,7 @@ def seldom_collected() -> Iterator[None]:
     """Look for garbage a few hundred times less often in the block, or in a function decorated with this.
 
     For work that makes much and keeps nothing, and leaves no cycles: what is looked through is in use, or was given
-    back before. The bound on what is held meanwhile is some 100 MB of the smallest objects.
+    back before.
     """
     before = gc.get_threshold()
     gc.set_threshold(_SELDOM, *before[1:])

@@ -184,7 +184,7 @@ def _keep_connections() -> None:
     """Let dbt go on with a connection from one model to the next, as its adapters for other databases can.
 
     It opens one for each: a process of the server's that begins by reading its catalogs, which is half of what a small
-    build costs. All are closed when it ends.
+    build costs the server. All are closed when it ends.
     """
     from dbt.adapters.contracts.connection import ConnectionState
     from dbt.adapters.postgres.connections import PostgresConnectionManager

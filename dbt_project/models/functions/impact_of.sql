@@ -18,8 +18,12 @@ periods as not materialized (
     select * from {{ ref('stg_catalog__periods') }}
 ),
 
--- Whose figures it can move; ranks move of others too.
+-- Whose figures it can move, be it a unit that the catalog has no longer; ranks move of others too.
 units_moved as (
+    select unit_id from corrections
+
+    union
+
     select unit_closure.group_id as unit_id
     from corrections
     inner join {{ ref('stg_catalog__unit_closure') }} as unit_closure on corrections.unit_id = unit_closure.unit_id

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from enforcement_reporting.settings import Settings
 
 # How closely tables are looked at by those who have just filled them, and plan what they do next. The server's own 100
-# reads ten times as many rows, which takes longer than to index them.
+# reads five times as many rows, which takes longer than to index them.
 STATISTICS_TARGET = 20
 
 
