@@ -1010,6 +1010,18 @@ def test_a_correction_lists_exactly_what_it_moves(told: Marts) -> None:
     assert ("名次", "b", "2027-02", "visits.visits", "名次") not in expected  # first beside a, and before a
 
 
+def test_a_unit_that_the_catalog_has_no_longer_moved_its_own_figures(told: Marts) -> None:
+    with connect(told.settings) as connection, connection.transaction(force_rollback=True):
+        connection.execute("delete from catalog.unit_closure where unit_id = 'a'")
+        found = connection.execute(
+            "select value_before, value_after from marts.impact_of(%s)"
+            " where unit_id = 'a' and period_id = '2027-03' and subject_id = 's.visits' and basis = '累计'"
+            " and kind = '指标'",
+            [S_CORRECTED],
+        ).fetchall()
+    assert found == [(20, 14)]
+
+
 def test_the_mart_of_impacts_says_whose_correction_it_was(told: Marts) -> None:
     rows = told.rows("fct_correction_impacts", submission_id=S_CORRECTED)
     assert impact(rows) == expected_impact()
