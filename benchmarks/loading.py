@@ -68,13 +68,14 @@ def read_workbooks(catalog: Catalog, number: int) -> Iterator[Incoming]:
                     [
                         Reading(
                             "value" if item % 7 else "zero",
-                            Decimal(number) if item % 3 else Decimal(number) / 100,
-                            str(number),
+                            value,
+                            str(value),
                             0 if item % 3 else 2,
                             "",
                         )
                         for item in range(OBSERVATIONS)
-                        for number in [(book + 1) * (item % 7)]
+                        for number in [Decimal((book + 1) * (item % 7))]
+                        for value in [number if item % 3 else number / 100]
                     ],
                     [f"{chr(65 + item % 26)}{place + 4}" for item in range(OBSERVATIONS)],
                 ),

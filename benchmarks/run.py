@@ -196,14 +196,20 @@ def contradict(submission: Submission) -> None:
 
 
 def run_once(name: str, place: Path, server: LocalServer) -> tuple[Cost, dict[str, str]]:
-    """Run a competitor once into a new database; return what it cost and the checksums of its results."""
+    """Run a competitor once into a new database; return what it cost and the checksums of its results.
+
+    The database does not outlive that: it would be vacuumed and analyzed at the expense of whoever runs next.
+    """
     database = f"bench_{name}"
     python = OTHERS / "bin" / "python" if name in IN_OTHER_ENVIRONMENT else Path(sys.executable)
     script = HERE / "competitors" / f"{name}.py"
     state = new_state(place, name)
     url = new_database(database, server)
     cost = measured([python, script, place / "workbooks", place / "definitions", url], state, database, server)
-    return cost, checksums(server, database)
+    found = checksums(server, database)
+    with server.connect() as connection:
+        connection.execute(f"drop database {database}".encode())
+    return cost, found
 
 
 def start_once(name: str, place: Path, server: LocalServer) -> Cost:

@@ -26,12 +26,19 @@ TEXTS = st.one_of(
 NUMBERS = st.one_of(
     st.integers(-(10**30), 10**30).map(Decimal),
     st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12),
-    st.sampled_from([Decimal("1E+3"), Decimal("1E-7"), Decimal("0.00"), Decimal("-0")]),
+    st.sampled_from([Decimal("1E+3"), Decimal("1E-7"), Decimal("0.00"), Decimal("-0"), Decimal("-0.5")]),
 )
 CELLS = st.one_of(
     st.builds(lambda number, text: Cell("B5", "value" if number else "zero", number, text), NUMBERS, TEXTS),
+    st.builds(lambda number: Cell("B5", "value" if number else "zero", number, str(number)), NUMBERS),
     st.builds(Cell, st.just("$C$6"), st.sampled_from(["blank", "not_applicable", "unreadable"]), st.none(), TEXTS),
 )
+
+
+def printed(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number:f}" if number else f"{abs(number):f}"
+
+
 INDICATORS = st.text("abc_.1项", min_size=1, max_size=4).map("f.{}".format)
 
 
@@ -52,10 +59,29 @@ def test_figures_come_back_as_they_were_read(warehouse: Settings, submissions: l
                 [f"s{number}"],
             ).fetchall()
             expected = [
-                (sheet, name, cell.state, cell.value, cell.text or None, cell.address) for name, cell in cells.items()
+                (sheet, name, cell.state, cell.value, cell.text or printed(cell.value), cell.address)
+                for name, cell in cells.items()
             ]
             assert sorted(rows, key=str) == sorted(expected, key=str)
         connection.rollback()
+
+
+def test_a_number_typed_as_it_is_printed_is_stored_once(warehouse: Settings) -> None:
+    cells = {
+        "f.a": Cell("B5", "value", Decimal("12.50"), "12.50"),
+        "f.b": Cell("C5", "value", Decimal("76.1"), "76.1%"),
+        "f.c": Cell("D5", "zero", 0, "0"),
+        "f.d": Cell("E5", "not_applicable", None, "—"),
+        "f.e": Cell("F5", "blank", None, ""),
+        "f.f": Cell("G5", "unreadable", None, "NULL"),
+        "f.g": Cell("H5", "value", Decimal("1E+3"), "1E+3"),
+    }
+    with connect(warehouse) as connection:
+        state_figures(connection, "u", "s1", "表", cells)
+        stored = connection.execute("select stated_texts from intake.figures").fetchone()
+        typed = connection.execute("select stated_text from intake.observations order by indicator_id").fetchall()
+    assert stored == ([None, "76.1%", None, "—", None, "NULL", "1E+3"],)
+    assert [text for (text,) in typed] == ["12.50", "76.1%", "0", "—", None, "NULL", "1E+3"]
 
 
 def test_figures_of_the_same_indicators_have_one_layout(warehouse: Settings) -> None:

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from enforcement_reporting.periods import (
@@ -707,7 +707,9 @@ def test_whatever_is_recognised_is_a_period_of_the_calendar_with_one_name(text: 
             assert period.kind is calendar.kind
 
 
-@given(st.text("0129年月日第前一三上下半季度期周W-—至.填报镇乡△Ab:", max_size=16))
+@given(st.text("0129年月日第前一三上下半季度期周间WQ-—至./填报镇乡△□Ab:", max_size=24))
+@example("合成00001号镇2025年9月表3")
+@example("△202509△10月")
 def test_characters_that_are_no_words_of_time_make_no_difference(text: str) -> None:
     said = _said(text)
     assert _understood(text) == said

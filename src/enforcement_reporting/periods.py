@@ -211,6 +211,9 @@ _NO_WORD_OF_TIME = re.compile(
     )
     + "]"
 )
+# Between two such there is no expression without one of these: a serial or a telephone number says nothing of time.
+_OTHER = f"[^□{re.escape(_DASHES)}./年半季月周期间QW]*+"
+_NOTHING_OF_TIME = re.compile(f"(?:^|□)(?:(?:{_OTHER}□)++(?:{_OTHER}$)?|{_OTHER}$)")
 
 
 # Which coarser periods the periods of a calendar can be summed up to.
@@ -587,7 +590,7 @@ def speaks_of_time(text: str) -> bool:
 
 def words_of_time(text: str) -> str:
     """Return a text that says the same about time and nothing else, and nothing at all where there is nothing said."""
-    words = _NO_WORD_OF_TIME.sub("□", _one_width(text[:_LONGEST_TEXT]))
+    words = _left_of_time(_one_width(text[:_LONGEST_TEXT]))
     if not speaks_of_time(words):
         return ""
     return words if len(words) <= _LONGEST_TEXT else text
@@ -597,7 +600,12 @@ def words_of_time(text: str) -> str:
 def _said(text: str) -> _Said:
     """Return what a text says about time."""
     flat = _one_width(text)
-    return _understood(_NO_WORD_OF_TIME.sub("□", flat)) if _SPEAKS_OF_TIME.search(flat) else _NOTHING_SAID
+    return _understood(_left_of_time(flat)) if _SPEAKS_OF_TIME.search(flat) else _NOTHING_SAID
+
+
+def _left_of_time(flat: str) -> str:
+    """Return a text that says the same about time, however much else there is around it."""
+    return _NOTHING_OF_TIME.sub("□", _NO_WORD_OF_TIME.sub("□", flat))
 
 
 @lru_cache(maxsize=4096)

@@ -347,7 +347,7 @@ def _own_cells(connection: psycopg.Connection, submission: _Submission) -> dict[
     return {
         indicator_id: (f"{sheet}!{cell}", text)
         for indicator_id, sheet, cell, text in connection.execute(
-            "select indicator_id, sheet, cell, coalesce(stated_text, stated_value::text, '')"
+            "select indicator_id, sheet, cell, coalesce(stated_text, '')"
             " from intake.observations where unit_id = %s and submission_id = %s",
             [submission.unit_id, submission.submission_id],
         )

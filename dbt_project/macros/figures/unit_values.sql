@@ -90,7 +90,10 @@ select
         else 'value'
     end as cell_state,
     owned.value as stated_value,
-    case when not reports.is_summary then figures.stated_texts[places.place] end as stated_text,
+    case
+        when not reports.is_summary
+            then coalesce(figures.stated_texts[places.place], figures.stated_values[places.place]::text)
+    end as stated_text,
     case when not reports.is_summary then figures.decimals[places.place] end as decimals,
     derived.cumulative_value,
     case

@@ -269,8 +269,8 @@ def _build_wide_rows(connection: psycopg.Connection, suite: Suite, *, at_instant
     select.append(f"{CELLS_UNREAD} as cells_unread")
     select += [f"{figures.value(column.key)} as {_quoted(column_name(column, home))}" for column in own]
     for column in sorted(suite.stated_rates):
-        for array, end in (("decimals", "__decimals"), ("stated_texts", "__text")):
-            select.append(f"{figures.said(array, column.key)} as {_quoted(column_name(column, home, end))}")
+        for said, end in ((figures.said("decimals", column.key), "__decimals"), (figures.text(column.key), "__text")):
+            select.append(f"{said} as {_quoted(column_name(column, home, end))}")
     joins, outer = "", ["own.*"]
     for earlier in ("previous", "year_ago"):
         outer.append(f"{earlier}.period_name as {earlier}_period_name")

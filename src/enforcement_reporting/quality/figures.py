@@ -44,6 +44,10 @@ class Figures:
         """Return the figure."""
         return self.said("stated_values", key)
 
+    def text(self, key: str) -> str:
+        """Return the figure as it was typed."""
+        return f"coalesce({self.said('stated_texts', key)}, {self.value(key)}::text)"
+
 
 # The indicators asked for that a submission does not have, or whose cells could not be read. There are none as a rule,
 # and to see that takes less than to look for each among those that were read.

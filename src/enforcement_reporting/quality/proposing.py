@@ -68,8 +68,7 @@ order by w.unit_id, w.form_id, w.period_id, w.row_role, s.received_at desc, s.fi
 """
 
 _FIGURES = """
-select f.submission_id, l.indicator_ids, f.cell_states, f.stated_values,
-    array_replace(f.stated_texts, null, '') as texts, f.decimals, f.cells
+select f.submission_id, l.indicator_ids, f.cell_states, f.stated_values, f.stated_texts, f.decimals, f.cells
 from unnest(%s::text[]) w (submission_id)
 join intake.figures f on f.submission_id = w.submission_id
 join intake.layouts l on l.layout_id = f.layout_id
@@ -171,7 +170,9 @@ class _Warehouse:
         """Return a submission with what it says. It is made where it is looked at: those of all sheets are many."""
         observations = Observations((), (), ())
         if (found := said.get(row.submission_id)) is not None:
-            readings = map(Reading, found.cell_states, found.stated_values, found.texts, found.decimals, repeat(""))
+            said = zip(found.stated_texts, found.stated_values, strict=True)
+            texts = ["" if (typed, value) == (None, None) else typed or str(value) for typed, value in said]
+            readings = map(Reading, found.cell_states, found.stated_values, texts, found.decimals, repeat(""))
             observations = Observations(found.indicator_ids, list(readings), found.cells)
         period = self._period(row)
         assert period is not None

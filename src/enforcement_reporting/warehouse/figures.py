@@ -1,7 +1,8 @@
 """How the figures of a submission are stored: its cells as arrays, in one row.
 
 A layout says which indicators a submission has; its figures follow in the order of their ids. There are few layouts,
-and millions of cells. In the text format of COPY an array costs a tenth of what its elements cost one by one.
+and millions of cells. In the text format of COPY an array costs a tenth of what its elements cost one by one. What was
+typed is stored where it is not the number as PostgreSQL prints it, as with 76.1%: nearly all of it is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _COLUMNS = (
     *("cell_states", "stated_values", "stated_texts", "decimals", "cells"),
 )
 _REMEMBERED = 2000  # characters; what is longer is worked out afresh each time, so that what is kept has a bound
+# PostgreSQL prints 1000 for 1E+3 and 0 for -0. To look for what such numbers have in them is faster than at each.
+_ODD_IN_NUMBERS = re.compile(r"[^0-9.,]")
+_PRINTED_SO = re.compile(r"(?!-0(?:\.0+)?$)-?[0-9]+(?:\.[0-9]+)?")
 _SPECIAL = re.compile(r'[\\"\x00-\x1f]')
 _IN_COPY = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _IN_TEXT = str.maketrans(_IN_COPY)
@@ -75,15 +79,23 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         layouts[layout.layout_id] = layout.indicator_ids
         readings = [said.readings[place] for place in layout.places]
         states, values, texts, decimals, _ = zip(*readings, strict=True) if readings else ((),) * 5
+        numbers = ["" if value is None else str(value) for value in values]
         arrays = (
             ",".join(states),
-            ",".join(["NULL" if value is None else str(value) for value in values]),
-            _array(texts),
+            ",".join([number or "NULL" for number in numbers]),
+            _array(tuple(_typed_otherwise(texts, numbers))),
             _numbers(decimals),
             _array(tuple([said.cells[place] for place in layout.places])),
         )
         owner = (unit_id, submission_id, layout.layout_id, sheet.translate(_IN_TEXT))
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
+
+
+def _typed_otherwise(texts: Iterable[str], numbers: list[str]) -> list[str]:
+    """Return the texts, an empty one where PostgreSQL prints the number so."""
+    if _ODD_IN_NUMBERS.search(",".join(numbers)):
+        numbers = [number if _PRINTED_SO.fullmatch(number) else "" for number in numbers]
+    return ["" if text == number else text for text, number in zip(texts, numbers, strict=True)]
 
 
 def _array(texts: tuple[str, ...]) -> str:

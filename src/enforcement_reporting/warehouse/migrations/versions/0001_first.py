@@ -118,7 +118,9 @@ create table intake.figures (  -- what a submission states: cell by cell, in arr
     submission_id text primary key, unit_id text not null, layout_id text not null, sheet text not null,
     cell_states text[] not null
     check (cell_states <@ array['value', 'zero', 'blank', 'not_applicable', 'unreadable']),
-    stated_values numeric[] not null, stated_texts text[] not null, decimals integer[] not null, cells text[] not null,
+    stated_values numeric[] not null,
+    stated_texts text[] not null,  -- what was typed, where it is not the value as it is printed here
+    decimals integer[] not null, cells text[] not null,
     check (
         cardinality(cell_states) = cardinality(stated_values) and cardinality(cell_states) = cardinality(stated_texts)
         and cardinality(cell_states) = cardinality(decimals) and cardinality(cell_states) = cardinality(cells)
@@ -137,8 +139,8 @@ alter table intake.figures
     alter column cells set statistics 0;
 
 create view intake.observations as  -- the same, a row a cell
-select f.unit_id, f.submission_id, c.indicator_id, c.cell_state, c.stated_value, c.stated_text, c.decimals, f.sheet,
-    c.cell
+select f.unit_id, f.submission_id, c.indicator_id, c.cell_state, c.stated_value,
+    coalesce(c.stated_text, c.stated_value::text) as stated_text, c.decimals, f.sheet, c.cell
 from intake.figures f
 join intake.layouts l on l.layout_id = f.layout_id
 cross join lateral unnest(l.indicator_ids, f.cell_states, f.stated_values, f.stated_texts, f.decimals, f.cells)
