@@ -54,7 +54,14 @@ class Submission:
     @cached_property
     def by_indicator(self) -> dict[str, Observation]:
         """Return its observations by the indicator's id."""
-        return {item.indicator_id: item for item in self.read.observations}
+        observations = self.read.observations
+        return dict(zip(observations.indicator_ids, observations, strict=True))
+
+    @property
+    def values(self) -> dict[str, Decimal | None]:
+        """Return its numbers by the indicator's id."""
+        observations = self.read.observations
+        return dict(zip(observations.indicator_ids, [reading.value for reading in observations.readings], strict=True))
 
     @property
     def has_error(self) -> bool:
@@ -338,20 +345,13 @@ def _headings(form: Form, home: Form) -> dict[str, _Heading]:
 
 def _figures(item: Submission, headings: Mapping[str, _Heading], before: Submission | None = None) -> dict[str, Figure]:
     """Return the cells of a submission that stand under headings and can hold numbers."""
-    last = before.by_indicator if before else {}
-    figures = {}
-    for key, said in item.by_indicator.items():
+    last = before.values if before else {}
+    sheet, figures = item.read.sheet, {}
+    for key, (_, state, value, text, _, cell) in item.by_indicator.items():
         heading = headings.get(key)
-        if heading and said.state not in ("not_applicable", "unreadable"):
-            figures[heading.column] = Figure(
-                cell=f"{item.read.sheet}!{said.cell}",
-                caption=heading.caption,
-                value=said.value,
-                text=said.text,
-                before=last[key].value if key in last else None,
-                is_rate=heading.is_rate,
-                is_own=heading.is_own,
-            )
+        if heading and state not in ("not_applicable", "unreadable"):
+            column, caption, is_rate, is_own = heading
+            figures[column] = Figure(f"{sheet}!{cell}", caption, value, text, last.get(key), is_rate, is_own)
     return figures
 
 

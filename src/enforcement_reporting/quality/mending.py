@@ -569,23 +569,19 @@ def _needed(sheet: Sheet, equation: _Equation, place: _Place) -> Decimal:
 
 def _not_by_luck(gap: Decimal, decimals: int, possible: Iterable[_Possible]) -> Iterator[_Mend]:
     """Yield the mends that account for a gap, of those kinds that account for few gaps with as many digits."""
-    digits = _digits(gap, decimals)
-    few = 2 * 9 * 10 ** (digits - 1) // _ONE_IN
-    if few == 0:
+    digits = gap.adjusted() + decimals + 1  # where it is counted in its last decimal
+    if digits < 2:
         return
+    least = Decimal(1).scaleb(gap.adjusted())
+    few, most = 2 * 9 * 10 ** (digits - 1) // _ONE_IN, 10 * least
     alike: dict[Kind, set[Decimal]] = {}
     found = []
     for accounted, kind, changes, words in possible:
-        if accounted and _digits(accounted, decimals) == digits:
+        if least <= abs(accounted) < most:
             alike.setdefault(kind, set()).add(accounted)
             if accounted == gap:
                 found.append(_Mend(kind, changes, words))
     yield from (mend for mend in found if len(alike[mend.kind]) <= few)
-
-
-def _digits(number: Decimal, decimals: int) -> int:
-    """Return how many digits a number has that is counted in its last decimal."""
-    return max(number.adjusted() + decimals, 0) + 1
 
 
 def _variants(value: Decimal, powers: Sequence[int], *, one_digit: bool) -> Iterator[tuple[Kind, Decimal, str]]:

@@ -171,7 +171,7 @@ class _Warehouse:
         observations = Observations((), (), ())
         if (found := said.get(row.submission_id)) is not None:
             said = zip(found.stated_texts, found.stated_values, strict=True)
-            texts = ["" if (typed, value) == (None, None) else typed or str(value) for typed, value in said]
+            texts = [typed or ("" if value is None else str(value)) for typed, value in said]
             readings = map(Reading, found.cell_states, found.stated_values, texts, found.decimals, repeat(""))
             observations = Observations(found.indicator_ids, list(readings), found.cells)
         period = self._period(row)

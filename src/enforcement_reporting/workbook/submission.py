@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import starmap
 from typing import NamedTuple, overload
 
 from enforcement_reporting.findings import ReadingFinding
@@ -45,9 +46,9 @@ class Observations(Sequence[Observation]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[Observation]:
-        columns = zip(self.indicator_ids, self.readings, self.cells, strict=True)
-        for indicator_id, (state, value, text, decimals, _), cell in columns:
-            yield Observation(indicator_id, state, value, text, decimals, cell)
+        states, values, texts, decimals, _ = zip(*self.readings, strict=True) if self.readings else ((),) * 5
+        columns = (self.indicator_ids, states, values, texts, decimals, self.cells)
+        return starmap(Observation, zip(*columns, strict=True))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Observations) and list(self) == list(other)
