@@ -69,7 +69,7 @@ FIGURES = """
 insert into intake.figures (
     unit_id, submission_id, layout_id, sheet, cell_states, stated_values, stated_texts, decimals, cells
 )
-select s.unit_id, s.submission_id, s.form_id, '表', array_agg('value'::text order by i.indicator_id),
+select s.unit_id, s.submission_id, s.form_id, '表', array_agg(null::text),
     array_agg(v.value order by i.indicator_id), array_agg(null::text),
     array_agg(0 order by i.indicator_id), array_agg(chr(65 + i.sort_no %% 26) || '7' order by i.indicator_id)
 from intake.submissions s

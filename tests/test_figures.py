@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
+from enforcement_reporting.warehouse.figures import readings_of
 from warehouse import Cell, state_figures
 
 # All that is special in an array, in COPY or in both stands among these.
@@ -66,7 +67,7 @@ def test_figures_come_back_as_they_were_read(warehouse: Settings, submissions: l
         connection.rollback()
 
 
-def test_a_number_typed_as_it_is_printed_is_stored_once(warehouse: Settings) -> None:
+def test_what_a_number_says_itself_is_not_stored_beside_it(warehouse: Settings) -> None:
     cells = {
         "f.a": Cell("B5", "value", Decimal("12.50"), "12.50"),
         "f.b": Cell("C5", "value", Decimal("76.1"), "76.1%"),
@@ -78,10 +79,20 @@ def test_a_number_typed_as_it_is_printed_is_stored_once(warehouse: Settings) -> 
     }
     with connect(warehouse) as connection:
         state_figures(connection, "u", "s1", "表", cells)
-        stored = connection.execute("select stated_texts from intake.figures").fetchone()
-        typed = connection.execute("select stated_text from intake.observations order by indicator_id").fetchall()
-    assert stored == ([None, "76.1%", None, "—", None, "NULL", "1E+3"],)
-    assert [text for (text,) in typed] == ["12.50", "76.1%", "0", "—", None, "NULL", "1E+3"]
+        row = connection.execute(
+            "select cell_states, stated_values, stated_texts, decimals from intake.figures"
+        ).fetchone()
+        seen = connection.execute(
+            "select cell_state, stated_text from intake.observations order by indicator_id"
+        ).fetchall()
+    assert row is not None
+    states, _, texts, _ = row
+    assert states == [None, None, None, "not_applicable", None, "unreadable", None]
+    assert texts == [None, "76.1%", None, "—", None, "NULL", "1E+3"]
+    assert seen == [(cell.state, cell.text or None) for cell in cells.values()]
+    assert [(item.state, item.value, item.text) for item in readings_of(*row)] == [
+        (cell.state, cell.value, cell.text) for cell in cells.values()
+    ]
 
 
 def test_figures_of_the_same_indicators_have_one_layout(warehouse: Settings) -> None:
@@ -133,11 +144,9 @@ def test_two_at_work_record_the_same_layout_once_whatever_becomes_of_the_first(
         "update intake.layouts set indicator_ids = '{f.b,f.a}'",
         "update intake.layouts set indicator_ids = '{f.a,f.a}'",
         "update intake.figures set cells = '{B5}'",
-        "update intake.figures set cell_states = '{value,zeroish}'",
-        "update intake.figures set cell_states = '{value,zero}'",
-        "update intake.figures set cell_states = '{value,blank}'",
-        "update intake.figures set stated_values = '{1,0}'",
-        "update intake.figures set stated_values = '{1,null}'",
+        "update intake.figures set cell_states = '{null,zero}'",
+        "update intake.figures set cell_states = '{unreadable,null}'",
+        "update intake.figures set cell_states = '{not_applicable,unreadable}', stated_values = '{null,0}'",
     ],
 )
 def test_what_arrays_may_not_hold_is_refused(warehouse: Settings, change: str) -> None:

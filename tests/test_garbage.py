@@ -1,14 +1,16 @@
-"""Garbage is looked for again after a block in which it was not, whatever happens in it."""
+"""Garbage is looked for again after a block in which it was not, whatever happens in it, but not at once."""
 
 from __future__ import annotations
 
 import gc
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
+from enforcement_reporting import garbage
 from enforcement_reporting.garbage import not_collected, seldom_collected
 
 
@@ -32,21 +34,38 @@ def test_nothing_is_collected_in_the_block_and_everything_after_it() -> None:
     assert gc.isenabled()
 
 
-def test_a_fork_of_a_frozen_process_is_not_looked_through_after_the_block_either() -> None:
-    program = (
-        "import gc\n"
-        "from enforcement_reporting.garbage import not_collected\n"
-        "def looked_through():\n"
-        "    with not_collected():\n"
-        "        kept.extend([number] for number in range(10_000))\n"
-        "        before = sum(each['collections'] for each in gc.get_stats())\n"
-        "    kept.extend([number] for number in range(100))\n"
-        "    return sum(each['collections'] for each in gc.get_stats()) - before\n"
-        "kept = []\n"
-        "print(looked_through()); gc.freeze(); print(looked_through())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "0"]
+class Ring:
+    """Refers to itself, so that only the collector can give it back."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_what_a_block_leaves_is_not_looked_through_at_once(is_frozen: bool) -> None:
+    if is_frozen:
+        gc.freeze()
+    try:
+        with not_collected():
+            before = collections()
+            kept = [[number] for number in range(100 * gc.get_threshold()[0])]
+        kept += [[number] for number in range(gc.get_threshold()[0] // 2)]
+        assert collections() == before
+        assert (gc.get_freeze_count() > 0) == is_frozen
+    finally:
+        gc.unfreeze()
+
+
+def test_what_blocks_leave_is_found_when_it_has_become_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "_unseen", 0)
+    monkeypatch.setattr(garbage, "_MOST_UNSEEN", 15_000)
+    with not_collected():
+        left = weakref.ref(Ring())
+        kept = [[number] for number in range(10_000)]
+    assert left() is not None
+    with not_collected():
+        kept += [[number] for number in range(10_000)]
+    assert left() is None
 
 
 def test_a_block_that_fails_switches_nothing_off() -> None:

@@ -2,7 +2,7 @@
 
 Python looks through what was made whenever enough has been made, and through everything once more at the end. While a
 large tool is imported, or reads its project, nearly all of that stays: it is looked through again and again, which
-takes a fifth of the time, and little is found.
+takes a fifth of the time, and little is found. A process that does one thing then ends before there is much to find.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from functools import cache
 
 _SELDOM = 200_000  # more objects made than given back since it was last looked for
+_MOST_UNSEEN = 3_000_000  # objects that may be garbage, some 300 MB
+_unseen = 0
 
 
 @contextmanager
 def not_collected() -> Iterator[None]:
-    """Look for no garbage in the block. What it leaves behind is found after it.
+    """Look for no garbage in the block, and not in what it leaves behind until that has become much.
 
-    But not in a fork of a process that has frozen what it holds: that does its work, and gives back all at once.
+    Not at all in a fork of a process that has frozen what it holds: that does its work, and gives back all at once.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -28,9 +30,22 @@ def not_collected() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            if gc.get_freeze_count():
-                gc.freeze()
+            _left_alone()
             gc.enable()
+
+
+def _left_alone() -> None:
+    """Take what was made since it was last looked for garbage for old, which is looked through last."""
+    global _unseen
+    is_frozen = gc.get_freeze_count() > 0
+    _unseen += gc.get_count()[0]
+    if _unseen > _MOST_UNSEEN and not is_frozen:
+        _unseen = 0
+        gc.collect()
+    else:
+        gc.freeze()
+        if not is_frozen:
+            gc.unfreeze()  # into the oldest generation, without a look at it
 
 
 @contextmanager

@@ -83,12 +83,10 @@ select
     figures.layout_id,
     places.indicator_id,
     places.replacing_id,
-    case
-        when not reports.is_summary then figures.cell_states[places.place]
-        when owned.value is null then 'blank'
-        when owned.value = 0 then 'zero'
-        else 'value'
-    end as cell_state,
+    coalesce(
+        case when not reports.is_summary then figures.cell_states[places.place] end,
+        case when owned.value is null then 'blank' when owned.value = 0 then 'zero' else 'value' end
+    ) as cell_state,
     owned.value as stated_value,
     case
         when not reports.is_summary

@@ -437,10 +437,9 @@ def _rolled_up(suite: Suite, partner: Source) -> str:
         is_count = f"(select measure_kind in ('flow', 'stock') from catalog.indicators where indicator_id = {key})"
         added, mean = (f"{what}({figures.value(column.key)}) filter (where {owes})" for what in ("sum", "avg"))
         values.append(f"case when {is_count} then {added} else {mean} end as {name}")
-        state = figures.said("cell_states", column.key)
         unread.append(f"""
             case
-                when count(*) filter (where {state} <> 'unreadable' and {owes})
+                when count(*) filter (where {figures.is_read(column.key)} and {owes})
                     <> count(distinct owed.unit_id) filter (where {owes})
                 then {key}
             end

@@ -40,6 +40,11 @@ class Figures:
         """Return what one of the arrays says of an indicator, NULL where it does not stand in the submission."""
         return f"f.{array}[places.at[{self._place[key]}]]"
 
+    def is_read(self, key: str) -> str:
+        """Return whether an indicator stands in the submission and could be read."""
+        at, state = f"places.at[{self._place[key]}]", self.said("cell_states", key)
+        return f"({at} is not null and {state} is distinct from 'unreadable')"
+
     def value(self, key: str) -> str:
         """Return the figure."""
         return self.said("stated_values", key)

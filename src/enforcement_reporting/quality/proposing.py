@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, repeat
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import psycopg
@@ -19,8 +19,8 @@ from enforcement_reporting.periods import Period
 from enforcement_reporting.quality.at_hand import Sheets, Submission
 from enforcement_reporting.quality.mending import MENDABLE, Sheet
 from enforcement_reporting.quality.rules import Source, Suite
+from enforcement_reporting.warehouse.figures import readings_of
 from enforcement_reporting.workbook import Observations, ReadSubmission, ReadWorkbook
-from enforcement_reporting.workbook.measures import Reading
 
 _SHEETS_AT_ONCE = 100
 _MOST_OF_A_SHEET = 200  # findings; beyond, it is the sheet that is wrong and no figure of it
@@ -170,10 +170,8 @@ class _Warehouse:
         """Return a submission with what it says. It is made where it is looked at: those of all sheets are many."""
         observations = Observations((), (), ())
         if (found := said.get(row.submission_id)) is not None:
-            said = zip(found.stated_texts, found.stated_values, strict=True)
-            texts = [typed or ("" if value is None else str(value)) for typed, value in said]
-            readings = map(Reading, found.cell_states, found.stated_values, texts, found.decimals, repeat(""))
-            observations = Observations(found.indicator_ids, list(readings), found.cells)
+            readings = readings_of(found.cell_states, found.stated_values, found.stated_texts, found.decimals)
+            observations = Observations(found.indicator_ids, readings, found.cells)
         period = self._period(row)
         assert period is not None
         read = ReadSubmission(row.form_id, row.unit_id, period, row.row_role, row.sheet, observations)

@@ -1,21 +1,25 @@
 """How the figures of a submission are stored: its cells as arrays, in one row.
 
 A layout says which indicators a submission has; its figures follow in the order of their ids. There are few layouts,
-and millions of cells. In the text format of COPY an array costs a tenth of what its elements cost one by one. What was
-typed is stored where it is not the number as PostgreSQL prints it, as with 76.1%: nearly all of it is.
+and millions of cells. In the text format of COPY an array costs a tenth of what its elements cost one by one. What the
+number says itself is not stored beside it: that it is a value, zero or blank, and what was typed where PostgreSQL
+prints it so. That leaves the likes of 76.1%, and of cells that do not apply or could not be read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 import psycopg
 
 from enforcement_reporting.workbook import Observations
+from enforcement_reporting.workbook.cells import State
+from enforcement_reporting.workbook.measures import Reading
 
 _COLUMNS = (
     *("unit_id", "submission_id", "layout_id", "sheet"),
@@ -44,6 +48,25 @@ def _layout(indicator_ids: tuple[str, ...]) -> _Layout:
     places = sorted(range(len(indicator_ids)), key=indicator_ids.__getitem__)
     ordered = [indicator_ids[place] for place in places]
     return _Layout(hashlib.sha256("\0".join(ordered).encode()).hexdigest()[:20], ordered, places)
+
+
+def readings_of(
+    states: Sequence[State | None],
+    values: Sequence[Decimal | None],
+    texts: Sequence[str | None],
+    decimals: Sequence[int | None],
+) -> list[Reading]:
+    """Return what was read, from the arrays in which it is stored."""
+    return [
+        Reading(
+            state or ("blank" if value is None else "value" if value else "zero"),
+            value,
+            text or ("" if value is None else str(value)),
+            places,
+            "",
+        )
+        for state, value, text, places in zip(states, values, texts, decimals, strict=True)
+    ]
 
 
 class Stated(NamedTuple):
@@ -81,7 +104,7 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         states, values, texts, decimals, _ = zip(*readings, strict=True) if readings else ((),) * 5
         numbers = ["" if value is None else str(value) for value in values]
         arrays = (
-            ",".join(states),
+            _states(states),
             ",".join([number or "NULL" for number in numbers]),
             _array(tuple(_typed_otherwise(texts, numbers))),
             _numbers(decimals),
@@ -89,6 +112,11 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         )
         owner = (unit_id, submission_id, layout.layout_id, sheet.translate(_IN_TEXT))
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
+
+
+@lru_cache(maxsize=1000)
+def _states(states: tuple[State, ...]) -> str:
+    return ",".join([state if state in ("not_applicable", "unreadable") else "NULL" for state in states])
 
 
 def _typed_otherwise(texts: Iterable[str], numbers: list[str]) -> list[str]:

@@ -116,8 +116,7 @@ create table intake.layouts (  -- which indicators a submission has, each once, 
 
 create table intake.figures (  -- what a submission states: cell by cell, in arrays in the order of its layout
     submission_id text primary key, unit_id text not null, layout_id text not null, sheet text not null,
-    cell_states text[] not null
-    check (cell_states <@ array['value', 'zero', 'blank', 'not_applicable', 'unreadable']),
+    cell_states text[] not null,  -- where the number does not say it: not_applicable, unreadable
     stated_values numeric[] not null,
     stated_texts text[] not null,  -- what was typed, where it is not the value as it is printed here
     decimals integer[] not null, cells text[] not null,
@@ -125,11 +124,12 @@ create table intake.figures (  -- what a submission states: cell by cell, in arr
         cardinality(cell_states) = cardinality(stated_values) and cardinality(cell_states) = cardinality(stated_texts)
         and cardinality(cell_states) = cardinality(decimals) and cardinality(cell_states) = cardinality(cells)
     ),
-    check (  -- a cell says what its state says: 0 where it is zero, nothing where there is no value
-        array_positions(cell_states, 'zero') = array_positions(stated_values, 0)
-        and array_positions(
-            array_replace(array_replace(cell_states, 'not_applicable', 'blank'), 'unreadable', 'blank'), 'blank'
-        ) = array_positions(stated_values, null)
+    check (  -- as a rule there are none, and to see that is fast
+        array_remove(cell_states, null) = '{}' or (
+            array_remove(cell_states, null) <@ array['not_applicable', 'unreadable']
+            and array_positions(cell_states, 'not_applicable') <@ array_positions(stated_values, null)
+            and array_positions(cell_states, 'unreadable') <@ array_positions(stated_values, null)
+        )
     )
 ) with (toast_tuple_target = 8160);  -- what is read with every row is not worth packing
 -- Nothing is planned on what is in the arrays, and looking into them takes longer than loading them.
@@ -139,8 +139,12 @@ alter table intake.figures
     alter column cells set statistics 0;
 
 create view intake.observations as  -- the same, a row a cell
-select f.unit_id, f.submission_id, c.indicator_id, c.cell_state, c.stated_value,
-    coalesce(c.stated_text, c.stated_value::text) as stated_text, c.decimals, f.sheet, c.cell
+select f.unit_id, f.submission_id, c.indicator_id,
+    coalesce(
+        c.cell_state,
+        case when c.stated_value is null then 'blank' when c.stated_value = 0 then 'zero' else 'value' end
+    ) as cell_state,
+    c.stated_value, coalesce(c.stated_text, c.stated_value::text) as stated_text, c.decimals, f.sheet, c.cell
 from intake.figures f
 join intake.layouts l on l.layout_id = f.layout_id
 cross join lateral unnest(l.indicator_ids, f.cell_states, f.stated_values, f.stated_texts, f.decimals, f.cells)
