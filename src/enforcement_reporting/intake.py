@@ -56,7 +56,7 @@ _T = TypeVar("_T")
 CHUNK_FILES, MAX_CHUNKS = 200, 200
 # A batch is what one transaction records, and is held in memory until then.
 BATCH_FILES, BATCH_ROWS, BATCH_BYTES = 100, 20_000, 10_000_000
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18  # a larger one is asked of the system anew for each file
 _CHINA, _NOON = ZoneInfo("Asia/Shanghai"), time(12)
 _REASONS_SHOWN = 3
 _NOT_SUBMISSIONS = re.compile(
