@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -269,6 +271,31 @@ def test_checking_again_changes_nothing(warehouse: Settings, tmp_path: Path) -> 
         connection.commit()
         assert check_submissions(settings).submissions == 1
         assert connection.execute(query).fetchall() == before
+
+
+def test_a_check_and_a_build_leave_no_connection_open_and_none_to_the_collector(
+    warehouse: Settings, tmp_path: Path
+) -> None:
+    settings = settings_for(tmp_path, write_definitions(tmp_path), warehouse.warehouse_url)
+    intake.prepare(settings)
+    ingest(settings, write_workbook(tmp_path / "a.xlsx", "隐患统计表", HEADER, [("镇街02", 10, 4, 6, "40%", 0, 0, 0)]))
+    others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    with connect(settings) as connection:
+        connection.execute("delete from quality.suites")
+        connection.commit()
+        gc.disable()
+        try:
+            assert check_submissions(settings).submissions == 1
+            marts.build(settings)
+        finally:
+            gc.enable()
+        for _ in range(100):  # a process of the server's takes a moment to end
+            left = connection.execute(others).fetchone()
+            connection.commit()
+            if left == (0,):
+                break
+            time.sleep(0.02)
+    assert left == (0,)
 
 
 def test_all_failing_rows_are_found_however_many(warehouse: Settings, tmp_path: Path) -> None:

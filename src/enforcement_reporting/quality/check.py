@@ -16,7 +16,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
@@ -70,7 +70,7 @@ def check_submissions(settings: Settings) -> Checked:
     """
     catalog = load_catalog(settings.definitions)
     suites = load_suites(settings.definitions, catalog)
-    with connect(settings) as connection:
+    with connect(settings) as connection, ExitStack() as opened:
         connection.autocommit = True
         # One check at a time: the wide rows have one table a form.
         connection.execute("select pg_advisory_lock(hashtext('enforcement_reporting.check'))")
@@ -84,9 +84,9 @@ def check_submissions(settings: Settings) -> Checked:
         )
         found = 0
         broken: dict[str, str] = {}
-        validation = (
-            validation_by_great_expectations(settings) if any(suite.form.form_id in due for suite in suites) else None
-        )
+        validation = None
+        if any(suite.form.form_id in due for suite in suites):
+            validation = opened.enter_context(validation_by_great_expectations(settings))
         for reach in get_args(Reach):
             batch = [suite for suite in suites if suite.reach == reach and suite.form.form_id in due]
             with _read_as_a_whole(connection, is_large):
@@ -128,12 +128,14 @@ def import_great_expectations() -> None:
         import enforcement_reporting.quality.expect  # noqa: F401
 
 
-def validation_by_great_expectations(settings: Settings) -> Validation:
-    """Return Great Expectations at work."""
+@contextmanager
+def validation_by_great_expectations(settings: Settings) -> Iterator[Validation]:
+    """Yield Great Expectations at work; its connections are closed after the block."""
     import_great_expectations()
     from enforcement_reporting.quality.expect import Validation
 
-    return Validation(settings)
+    with closing(Validation(settings)) as validation:
+        yield validation
 
 
 def _import_when_used(name: str) -> None:

@@ -89,6 +89,11 @@ class Validation:
                     broken[suite.subject] = f"rule {rule_id}: {_reason(outcome)}"
         return failures, broken
 
+    def close(self) -> None:
+        """Close the connections, which would else stay open until garbage is looked for."""
+        self._source.get_execution_engine().close()
+        self._source.get_engine().dispose()
+
     def build_data_docs(self) -> str:
         """Build the pages of the suites that were run; return the path of the first page."""
         results = self._context.validation_results_store.list_keys()

@@ -5,6 +5,7 @@ Its findings are like any other, but that they belong to no file: what is missin
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -120,13 +121,13 @@ def check_obligations(settings: Settings, as_at: datetime) -> CheckedObligations
     suites = load_timeliness(settings.definitions, load_catalog(settings.definitions))
     found: dict[str, int] = {}
     changed = 0
-    with connect(settings) as connection:
+    with connect(settings) as connection, ExitStack() as opened:
         connection.autocommit = True
         connection.execute("select pg_advisory_lock(hashtext('enforcement_reporting.timeliness'))")
         due = [suite for suite in suites if _lay_out(connection, suite, as_at)]
         if not due:
             return CheckedObligations({}, 0)
-        validation = validation_by_great_expectations(settings)
+        validation = opened.enter_context(validation_by_great_expectations(settings))
         failures, broken = validation.run(due)
         if broken:
             raise RuleError("obligations could not be checked:\n" + "\n".join(broken.values()))
