@@ -155,7 +155,7 @@ cross join lateral unnest(l.indicator_ids, f.cell_states, f.stated_values, f.sta
 create table intake.touched (
     touch_id bigint generated always as identity primary key,
     form_id text, period_id text, unit_id text, file_id bigint, build_id text
-);
+) with (fillfactor = 45);  -- a build writes its id to every row: there is room for that beside it
 
 create table intake.unchecked (  -- the submissions that wait for a check; emptied by the check that judged them
     submission_id text not null, unit_id text not null, form_id text not null, period_id text not null
