@@ -829,8 +829,14 @@ class TestPeriods:
         assert findings(result) == []
         assert result.submissions[0].period.period_id == "2025-08"
 
-    def test_a_file_name_that_says_another_period_is_a_notice(self, read: Read) -> None:
-        result = read(hazards(HEKOU), file_name="2025年9月隐患.xlsx")
+    def test_the_extension_of_a_file_is_no_part_of_a_number_in_its_name(self, read: Read) -> None:
+        result = read(hazards(HEKOU, title="隐患排查情况表"), file_name="东山县2025-08.xlsx")
+        assert findings(result) == []
+        assert result.submissions[0].period.period_id == "2025-08"
+
+    @pytest.mark.parametrize("file_name", ["2025年9月隐患.xlsx", "隐患_2025-09.xlsx", "2025.9.XLS"])
+    def test_a_file_name_that_says_another_period_is_a_notice(self, read: Read, file_name: str) -> None:
+        result = read(hazards(HEKOU), file_name=file_name)
         finding = only(result)
         assert (finding.kind, finding.stated, finding.expected) == ("file_name_differs", "2025年9月", "2025年8月")
         assert result.submissions[0].period.period_id == "2025-08"

@@ -57,6 +57,7 @@ _STATES_PERIOD = re.compile(
 )
 _SPEAKS_OF_OTHERS = re.compile(r"比|同期|上年|去年|较|计划|含|其中|口径|起|[〔\[]")
 _LAST_DAY = re.compile("(?<=月)(?:[0-9０-９]{1,2}[日号]|底|末)")
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _LONGEST_LINE = 2_000  # characters in a row whose cells are remembered together
 _MOST_LINES = 4  # that name a unit and are remembered together
 # Rows as they stand in a skeleton.
@@ -144,6 +145,7 @@ class Reader:
 
     def _read(self, content: bytes, file_name: str) -> ReadWorkbook:
         opened = open_workbook(content)
+        file_name = _EXTENSION.sub("", file_name)  # 2025-09.xlsx speaks of a month, and of no decimals of it
         result = ReadWorkbook()
         if opened.has_macros:
             result.file_findings.append(ReadingFinding("macros_ignored", ""))
