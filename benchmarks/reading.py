@@ -27,6 +27,7 @@ import yaml
 from python_calamine import CalamineWorkbook
 
 from enforcement_reporting.catalog import Catalog, load_catalog
+from enforcement_reporting.garbage import seldom_collected
 from enforcement_reporting.workbook import Reader, ReadWorkbook
 from report import publish, table
 
@@ -171,8 +172,9 @@ def check(read: ReadWorkbook, rows: list[Row]) -> Decimal:
     return sum((value for row in found for value in row if value is not None), Decimal(0))
 
 
+@seldom_collected()
 def main(arguments: list[str] | None = None) -> int:
-    """Print what the two cost."""
+    """Print what the two cost, with garbage looked for as seldom as the intake does."""
     parser = argparse.ArgumentParser(description="Measure what reading workbooks costs.")
     parser.add_argument("--workbooks", type=int, default=300)
     parser.add_argument("--publish", action="store_true", help="write the table into docs/benchmarks.md")
