@@ -26,7 +26,7 @@ def collections() -> int:
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
-def test_nothing_is_collected_in_the_block_and_everything_after_it() -> None:
+def test_nothing_is_collected_in_the_block_and_the_collector_is_on_after_it() -> None:
     with not_collected():
         with not_collected():
             assert not gc.isenabled()

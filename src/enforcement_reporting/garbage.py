@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 
 _SELDOM = 200_000  # more objects made than given back since it was last looked for
-_MOST_UNSEEN = 3_000_000  # objects that may be garbage, some 300 MB
+_MOST_UNSEEN = 3_000_000  # objects that may be garbage; a build leaves some hundred thousand
 _unseen = 0
 
 

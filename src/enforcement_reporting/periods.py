@@ -211,8 +211,10 @@ _NO_WORD_OF_TIME = re.compile(
     )
     + "]"
 )
-# Between two such there is no expression without one of these: a serial or a telephone number says nothing of time.
-_OTHER = f"[^□{re.escape(_DASHES)}./年半季月周期间QW]*+"
+# Every expression has one of these marks, by which `_understood` looks for it. Between two characters that occur in no
+# pattern, what has none of them says nothing of time: a serial, a telephone number.
+_MARKS = _DASHES + "./年半季月周期间QW"
+_OTHER = f"[^□{re.escape(_MARKS)}]*+"
 _NOTHING_OF_TIME = re.compile(f"(?:^|□)(?:(?:{_OTHER}□)++(?:{_OTHER}$)?|{_OTHER}$)")
 
 
@@ -618,6 +620,7 @@ def _understood(left: str) -> _Said:
     def take(marks: str, pattern: re.Pattern[str], mention: Callable[[re.Match[str]], _Mention] | None = None) -> None:
         """Take out of the text what a pattern finds; each expression that it finds has one of the marks in it."""
         nonlocal left
+        assert set(marks) <= set(_MARKS), marks
         found = [] if characters.isdisjoint(marks) else list(pattern.finditer(left))
         if found:
             mentions.extend(map(mention, found) if mention else ())

@@ -569,7 +569,7 @@ def _needed(sheet: Sheet, equation: _Equation, place: _Place) -> Decimal:
 
 def _not_by_luck(gap: Decimal, decimals: int, possible: Iterable[_Possible]) -> Iterator[_Mend]:
     """Yield the mends that account for a gap, of those kinds that account for few gaps with as many digits."""
-    digits = gap.adjusted() + decimals + 1  # where it is counted in its last decimal
+    digits = gap.adjusted() + decimals + 1  # of the gap, counted in units of the last decimal
     if digits < 2:
         return
     least = Decimal(1).scaleb(gap.adjusted())

@@ -124,7 +124,7 @@ create table intake.figures (  -- what a submission states: cell by cell, in arr
         cardinality(cell_states) = cardinality(stated_values) and cardinality(cell_states) = cardinality(stated_texts)
         and cardinality(cell_states) = cardinality(decimals) and cardinality(cell_states) = cardinality(cells)
     ),
-    check (  -- as a rule there are none, and to see that is fast
+    check (  -- where a state is stored there is no number; as a rule none is stored, and to see that is fast
         array_remove(cell_states, null) = '{}' or (
             array_remove(cell_states, null) <@ array['not_applicable', 'unreadable']
             and array_positions(cell_states, 'not_applicable') <@ array_positions(stated_values, null)
