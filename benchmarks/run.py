@@ -45,7 +45,7 @@ ROLE = PASSWORD = "benchmark"  # noqa: S105 - of a server that is thrown away, o
 
 COMPETITORS = {
     "limit": "by hand: calamine, binary COPY, SQL",
-    "limit_keyed": "the same, exact and with keys",
+    "limit_bare": "the same without exactness and keys",
     "project": "this project",
     "project_resident": "the same, as its tasks run: forked, all imported and parsed",
     "dlt_dbt": "dlt + calamine + dbt",
@@ -148,7 +148,7 @@ def row(title: str, costs: list[Cost], limit: list[Cost] | None) -> list[str]:
 
 
 def distance(costs: dict[str, list[Cost]], starts: dict[str, list[Cost]]) -> str:
-    """Say how far this project is from the limits, started for this one job and, if that was run, as its tasks run."""
+    """Say how far this project is from the limit, started for this one job and, if that was run, as its tasks run."""
     cpu = {name: median(cost.cpu for cost in of_runs) for name, of_runs in costs.items()}
     ours = [name for name in ("project", "project_resident") if name in cpu]
     beside = sum(median(cost.cpu for cost in of_start) for of_start in starts.values())
@@ -158,8 +158,8 @@ def distance(costs: dict[str, list[Cost]], starts: dict[str, list[Cost]]) -> str
         return ", as its tasks run ".join(f"{cpu[name] / what:.2f}" for name in ours)
 
     text = f"This project takes {times(cpu['limit'])} times the limit"
-    if "limit_keyed" in cpu:
-        text += f", and {times(cpu['limit_keyed'])} times that with exact numbers and keys"
+    if "limit_bare" in cpu:
+        text += f", and {times(cpu['limit_bare'])} times that with floats and without keys"
     return text + (
         f". {TIMES_THE_LIMIT} times the limit and one start of each tool are {budget:.2f} CPU s; it takes"
         f" {times(budget)} times that."

@@ -1,6 +1,7 @@
 """The limit: written by hand for this one job, with nothing guarded and every position known beforehand.
 
-One row a sheet goes in by binary COPY, its figures as an array; everything else is a few statements of SQL.
+One row a sheet goes in by binary COPY, its figures as an array; everything else is a few statements of SQL. Numbers are
+exact, and each result has the key by which it is asked.
 """
 
 from __future__ import annotations
@@ -12,21 +13,35 @@ import psycopg
 from job import PERIOD_ROW, UNIT_ROW, Job, cell, period_id, read_job, violated
 from python_calamine import CalamineWorkbook
 
+KEYS = {
+    "observations": "unit_id, period_id, indicator_id",
+    "rule_violations": "rule_id",
+    "unit_values": "period_id, unit_id, indicator_id",
+    "group_values": "period_id, group_id, indicator_id",
+    "metric_values": "period_id, unit_id, metric_id",
+}
 
-def run(workbooks_dir: Path, definitions: Path, database_url: str, figures: str = "float8") -> None:
-    """Do the job; ``figures`` is the type of the numbers."""
-    job = read_job(definitions)
+
+def run(workbooks_dir: Path, definitions: Path, database_url: str) -> None:
+    """Do the job."""
     with psycopg.connect(database_url) as connection:
-        connection.execute("create schema result")
-        connection.execute("create schema raw")
-        connection.execute(
-            f"create table raw.sheets (unit_id text, form_id text, period_id text, before text, v {figures}[])".encode()
-        )
-        _load(connection, job, workbooks_dir, figures)
-        connection.execute("analyze raw.sheets")
-        _reference_tables(connection, job)
-        _rules(connection, job)
-        _marts(connection, job)
+        fill(connection, workbooks_dir, read_job(definitions), "numeric")
+        for table, key in KEYS.items():
+            connection.execute(f"alter table result.{table} add primary key ({key})".encode())
+
+
+def fill(connection: psycopg.Connection, workbooks_dir: Path, job: Job, figures: str) -> None:
+    """Make the results, without keys; ``figures`` is the type of the numbers."""
+    connection.execute("create schema result")
+    connection.execute("create schema raw")
+    connection.execute(
+        f"create table raw.sheets (unit_id text, form_id text, period_id text, before text, v {figures}[])".encode()
+    )
+    _load(connection, job, workbooks_dir, figures)
+    connection.execute("analyze raw.sheets")
+    _reference_tables(connection, job)
+    _rules(connection, job)
+    _marts(connection, job)
 
 
 def _load(connection: psycopg.Connection, job: Job, workbooks_dir: Path, figures: str) -> None:

@@ -540,11 +540,12 @@ def _warehouse(settings: Settings) -> Iterator[Settings]:
     from enforcement_reporting.catalog import CatalogError
     from enforcement_reporting.local.postgres import LocalServerError, local_warehouse
     from enforcement_reporting.marts import MartsError
+    from enforcement_reporting.warehouse import WarehouseError
 
     try:
         with local_warehouse(settings) as warehouse:
             yield warehouse
-    except (CatalogError, LocalServerError, MartsError) as error:
+    except (CatalogError, LocalServerError, MartsError, WarehouseError) as error:
         raise CannotBeDone(str(error)) from None
     except sa.exc.ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable):

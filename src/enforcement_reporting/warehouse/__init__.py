@@ -1,6 +1,13 @@
 """The warehouse as Python sees it: its schema, the catalog in it, and what comes in."""
 
-from enforcement_reporting.warehouse.database import STATISTICS_TARGET, connect, engine, import_alembic, migrate
+from enforcement_reporting.warehouse.database import (
+    STATISTICS_TARGET,
+    WarehouseError,
+    connect,
+    engine,
+    import_alembic,
+    migrate,
+)
 from enforcement_reporting.warehouse.load import (
     NOT_STORABLE,
     Delivery,
@@ -16,6 +23,7 @@ __all__ = [
     "Delivery",
     "FileOutcome",
     "Incoming",
+    "WarehouseError",
     "connect",
     "engine",
     "import_alembic",

@@ -15,6 +15,10 @@ from enforcement_reporting.settings import Settings
 STATISTICS_TARGET = 20
 
 
+class WarehouseError(Exception):
+    """What the warehouse holds is not what this version of the project can work on."""
+
+
 def engine(settings: Settings) -> sa.Engine:
     """Return an SQLAlchemy engine of the warehouse."""
     return sa.create_engine(_url(settings), poolclass=sa.NullPool)
@@ -41,17 +45,25 @@ def import_alembic() -> None:
 def migrate(settings: Settings) -> None:
     """Bring the warehouse's schema up to date; do nothing where it is.
 
-    Safe to run by several processes at once: they wait for one another.
+    Safe to run by several processes at once: they wait for one another. Raises WarehouseError where the schema was made
+    by migrations that are not here.
     """
     import_alembic()
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine(settings).connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise WarehouseError(
+                f"the warehouse was made by another version of this project: {error}. Work on it with that version, or"
+                f" begin with an empty warehouse and take its files in again (`make reset` empties a local one)"
+            ) from error
 
 
 def _url(settings: Settings) -> str:

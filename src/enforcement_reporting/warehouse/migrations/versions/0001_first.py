@@ -5,7 +5,7 @@ Keys of what grows carry ``unit_id``, so that the tables can be distributed by i
 
 from alembic import op
 
-revision = "0001"
+revision = "0001_f06a5202"
 down_revision = None
 
 DDL = """
