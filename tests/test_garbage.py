@@ -15,8 +15,9 @@ from enforcement_reporting.garbage import not_collected, seldom_collected
 
 
 @pytest.fixture(autouse=True)
-def collecting() -> Iterator[None]:
+def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave the collector on, as it is found."""
+    monkeypatch.setattr(garbage, "_was_frozen", False)
     yield
     gc.enable()
 
