@@ -1,7 +1,6 @@
 {#
-    Scoreboards for the (form_id, period_id) in `periods`: rank = 1 + units strictly better, points by rank, and the
-    total of weighted points ranked likewise. One row per scoreboard, period, item and unit; one without a value, or
-    with too small a denominator, is listed and not ranked, and says why.
+    Scoreboards for the (form_id, period_id) in `periods`, ranked and scored. One row per scoreboard, period, item and
+    unit; one without a value, or with too small a denominator, is listed and not ranked, and says why.
 #}
 {% macro rankings(unit_values, metric_values, periods, world) %}
 with
@@ -159,79 +158,7 @@ items as (
     from items_valued
 ),
 
--- Units without a value stand in a partition of their own, so that they push nobody down.
-items_ranked as (
-    select
-        *,
-        case
-            when value is null then null
-            when ties = 'dense' then dense_rank() over by_value
-            else rank() over by_value
-        end as rank
-    from items
-    window
-        by_value as (
-            partition by scoreboard_id, form_id, period_id, item_id, value is null
-            order by case when better = 'higher' then value else -value end desc
-        )
-),
-
-items_scored as (
-    select
-        *,
-        case when rank is not null then greatest(points_top - points_step * (rank - 1), points_bottom) end as points
-    from items_ranked
-),
-
--- The total of a unit that lacks an item is not known: a sum of the others would look like a bad result.
-totals as (
-    select
-        scoreboard_id,
-        form_id,
-        ties,
-        period_id,
-        unit_id,
-        case when count(points) = count(*) then trim_scale(sum(weight * points)) end as points
-    from items_scored
-    group by scoreboard_id, form_id, ties, period_id, unit_id
-),
-
-items_and_totals as (
-    select
-        scoreboard_id,
-        form_id,
-        period_id,
-        unit_id,
-        item_id,
-        value,
-        rank,
-        trim_scale(points) as points,
-        reason
-    from items_scored
-
-    union all
-
-    select
-        scoreboard_id,
-        form_id,
-        period_id,
-        unit_id,
-        'total' as item_id,
-        points as value,
-        case
-            when points is null then null
-            when ties = 'dense' then dense_rank() over by_points
-            else rank() over by_points
-        end as rank,
-        points,
-        case when points is null then '有项目未排名' end as reason
-    from totals
-    window
-        by_points as (
-            partition by scoreboard_id, form_id, period_id, points is null
-            order by points desc
-        )
-),
+{{ scored(board=['scoreboard_id', 'form_id', 'period_id']) }},
 
 final as (
     select

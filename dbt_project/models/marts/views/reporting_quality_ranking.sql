@@ -29,7 +29,6 @@ valued as (
         scoreboards.scoreboard_name,
         scoreboards.ties,
         scoreboard_items.item_id,
-        scoreboard_items.item_name,
         scoreboard_items.better,
         scoreboard_items.weight,
         scoreboard_items.points_top,
@@ -64,95 +63,30 @@ items as (
     from valued
 ),
 
--- Units without a value stand in a partition of their own, so that they push nobody down.
-items_ranked as (
-    select
-        *,
-        case
-            when value is null then null
-            when ties = 'dense' then dense_rank() over by_value
-            else rank() over by_value
-        end as rank
-    from items
-    window
-        by_value as (
-            partition by authority_id, year, month, item_id, value is null
-            order by case when better = 'higher' then value else -value end desc
-        )
-),
-
-items_scored as (
-    select
-        *,
-        case when rank is not null then greatest(points_top - points_step * (rank - 1), points_bottom) end as points
-    from items_ranked
-),
-
--- The total of a unit that lacks an item is not known: a sum of the others would look like a bad result.
-totals as (
-    select
-        authority_id,
-        scoreboard_name,
-        ties,
-        unit_id,
-        unit_name,
-        year,
-        month,
-        case when count(points) = count(*) then trim_scale(sum(weight * points)) end as points
-    from items_scored
-    group by authority_id, scoreboard_name, ties, unit_id, unit_name, year, month
-),
-
-items_and_totals as (
-    select
-        authority_id,
-        scoreboard_name,
-        unit_id,
-        unit_name,
-        year,
-        month,
-        item_id,
-        item_name,
-        value,
-        rank,
-        trim_scale(points) as points,
-        reason
-    from items_scored
-
-    union all
-
-    select
-        authority_id,
-        scoreboard_name,
-        unit_id,
-        unit_name,
-        year,
-        month,
-        'total' as item_id,
-        '总得分' as item_name,
-        points as value,
-        case
-            when points is null then null
-            when ties = 'dense' then dense_rank() over by_points
-            else rank() over by_points
-        end as rank,
-        points,
-        case when points is null then '有项目未排名' end as reason
-    from totals
-    window
-        by_points as (
-            partition by authority_id, year, month, points is null
-            order by points desc
-        )
-),
+{{ scored(board=['authority_id', 'year', 'month'], of_unit=['unit_id', 'unit_name', 'scoreboard_name']) }},
 
 final as (
     select
-        *,
-        count(value) over everyone as ranked_units,
+        ranked.authority_id,
+        ranked.scoreboard_name,
+        ranked.unit_id,
+        ranked.unit_name,
+        ranked.year,
+        ranked.month,
+        ranked.item_id,
+        coalesce(scoreboard_items.item_name, '总得分') as item_name,
+        ranked.value,
+        ranked.rank,
+        ranked.points,
+        ranked.reason,
+        count(ranked.value) over everyone as ranked_units,
         count(*) over everyone as expected_units
-    from items_and_totals
-    window everyone as (partition by authority_id, year, month, item_id)
+    from items_and_totals as ranked
+    left join scoreboard_items
+        on
+            ranked.authority_id = scoreboard_items.authority_id
+            and ranked.item_id = scoreboard_items.item_id
+    window everyone as (partition by ranked.authority_id, ranked.year, ranked.month, ranked.item_id)
 )
 
 select * from final
