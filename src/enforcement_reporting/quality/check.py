@@ -27,12 +27,12 @@ from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.findings import LEFT_OUT, Severity
 from enforcement_reporting.garbage import left_at_exit, not_collected, seldom_collected
 from enforcement_reporting.quality import past
-from enforcement_reporting.quality.figures import CELLS_UNREAD, Figures
 from enforcement_reporting.quality.past import SOUND
 from enforcement_reporting.quality.proposing import propose
 from enforcement_reporting.quality.rules import Check, Column, Reach, Source, Suite, column_name, load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import STATISTICS_TARGET, connect
+from enforcement_reporting.warehouse.figures import CELLS_UNREAD, Figures
 
 if TYPE_CHECKING:
     from enforcement_reporting.quality.expect import Validation

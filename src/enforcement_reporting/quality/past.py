@@ -12,8 +12,8 @@ from dataclasses import replace
 import psycopg
 from psycopg import sql
 
-from enforcement_reporting.quality.figures import Figures
 from enforcement_reporting.quality.rules import Past, Suite, column_name
+from enforcement_reporting.warehouse.figures import Figures
 
 # A submission ``s`` that others may be held against.
 SOUND = """
