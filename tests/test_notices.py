@@ -15,9 +15,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner, Result
 
 from conftest import new_database, settings_for
 from enforcement_reporting import deadlines, intake
+from enforcement_reporting.cli import main
 from enforcement_reporting.deadlines import Draft, Item, Look
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_obligations, check_submissions
@@ -188,8 +190,21 @@ def test_a_missed_deadline_is_written_about_on_the_next_working_day_be_it_a_satu
     assert about(office.look(at("02-07", "17:00"))) == [("乙镇", [("due_soon", FORM)])], "until 17:00 it is on time"
     assert about(office.look(at("02-08"))) == [("乙镇", [("overdue", FORM)])]
     assert office.look(at("02-09")) == [], "a Sunday"
-    (draft,) = office.look(at("02-10"))
-    assert [(item.kind, item.step, item.days_late) for item in draft.items] == [("overdue", 1, 2)]
+    assert office.look(at("02-10")) == [], "every two days"
+    (_, draft) = office.look(at("02-11"))
+    assert [(item.kind, item.written_before, item.days_late) for item in draft.items] == [("overdue", 1, 3)]
+
+
+def test_on_the_day_itself_nobody_is_told_of_a_missed_deadline(office: Office) -> None:
+    office.receive_all(at("02-05"), but=[f"{FORM} 乙镇"])
+    office.look(at("02-06"))
+    assert office.look(at("02-07", "17:10")) == []
+
+
+def test_the_first_mail_about_a_missed_deadline_is_the_first_whenever_it_is_written(office: Office) -> None:
+    office.receive_all(at("02-05"), but=[f"{FORM} 乙镇"])
+    (_, draft) = office.look(at("02-11"))
+    assert [(item.kind, item.written_before, item.days_late) for item in draft.items] == [("overdue", 0, 3)]
 
 
 def test_it_is_repeated_as_declared_then_the_superior_is_told_once_and_then_there_is_silence(office: Office) -> None:
@@ -202,8 +217,8 @@ def test_it_is_repeated_as_declared_then_the_superior_is_told_once_and_then_ther
     # The nearest group above: 丙镇 lies directly below the whole; those of 东片 come in one mail.
     assert to_superiors == {("02-11", "东片", 3), ("02-11", "全市", 1)}
     to_b = {day: items for day, mails in written.items() for to, items in mails if to == "乙镇"}
-    assert list(to_b) == ["02-08", "02-10", "02-12"], "the first, and repeated twice"
-    assert to_b["02-12"] == [("overdue", FORM), ("overdue", TALKS)], "one mail about both"
+    assert list(to_b) == ["02-08", "02-11", "02-13"], "the first, and repeated twice"
+    assert to_b["02-13"] == [("overdue", FORM), ("overdue", TALKS)], "one mail about both"
 
 
 def test_what_contradicts_itself_goes_back_at_once_with_its_workbook_and_others_hear_nothing(office: Office) -> None:
@@ -328,7 +343,7 @@ def test_what_was_due_long_ago_is_written_about_to_nobody(office: Office) -> Non
 def test_an_extension_is_kept_to_and_says_why(office: Office) -> None:
     office.receive_all(at("02-05"), but=[f"{FORM} 乙镇"])
     deadlines.extend(
-        office.settings, "f", "2025-01", at("02-12", "12:00"), unit_id="b", reason="暴雨停电", granted_by="李科长",
+        office.settings, FORM, "2025年1月", at("02-12", "12:00"), unit="乙镇", reason="暴雨停电", granted_by="李科长",
         granted_at=at("02-07"),
     )  # fmt: skip
     assert office.look(at("02-10")) == []
@@ -339,9 +354,31 @@ def test_an_extension_is_kept_to_and_says_why(office: Office) -> None:
     assert about(office.look(at("02-13"))) == [("乙镇", [("overdue", FORM)])]
 
 
+def test_the_command_says_who_owes_what_by_names_as_well(office: Office) -> None:
+    office.receive_all(at("02-05"), but=[f"{FORM} 乙镇"])
+    state = office.settings
+    environment = {
+        "ENFORCEMENT_STATE": str(state.state),
+        "ENFORCEMENT_DEFINITIONS": str(state.definitions),
+        "ENFORCEMENT_WAREHOUSE_URL": str(state.warehouse_url),
+    }
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(
+            main, ["obligations", "--at", "2025-02-08T09:00+08:00", "--days", "20", *arguments], env=environment
+        )
+
+    for named in ((), ("--unit", "b"), ("--unit", "乙镇", "--form", FORM)):
+        done = call(*named)
+        assert (done.exit_code, done.stdout.count("missing")) == (0, 1), done.output
+        assert "乙镇" in done.stdout
+    assert "Nothing is owed" in call("--unit", "甲镇").stdout
+    assert "'丁镇' is no unit" in call("--unit", "丁镇").stderr
+
+
 @pytest.mark.parametrize(
     ("unit", "period", "until", "why"),
-    [("b", "2025-01", at("02-07", "17:00"), "later"), ("everyone", "2025-01", at("03-01"), "does not"),
+    [("b", "2025-01", at("02-07", "17:00"), "later"), ("everyone", "2025-01", at("03-01"), "does not owe"),
      (None, "2024-12", at("03-01"), "nobody")],
 )  # fmt: skip
 def test_an_extension_that_extends_nothing_is_refused(
@@ -349,7 +386,7 @@ def test_an_extension_that_extends_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         deadlines.extend(
-            office.settings, "f", period, until, unit_id=unit, reason="x", granted_by="y", granted_at=at("02-05")
+            office.settings, "f", period, until, unit=unit, reason="x", granted_by="y", granted_at=at("02-05")
         )
 
 

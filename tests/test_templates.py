@@ -28,7 +28,7 @@ from enforcement_reporting.cli import main
 from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.generator import Submission
 from enforcement_reporting.settings import PROJECT_ROOT
-from enforcement_reporting.templates import TemplateError, templates
+from enforcement_reporting.templates import templates
 from enforcement_reporting.texts import plain
 from enforcement_reporting.workbook import Reader, ReadWorkbook, mark
 from enforcement_reporting.workbook.package import open_package
@@ -456,7 +456,7 @@ def test_what_does_not_exist_is_named() -> None:
         (("kezhou_plan", "2025-M01-M09", "州本级", True), "either a unit or consolidated"),
     ):
         form_id, period, unit, consolidated = arguments
-        with pytest.raises(TemplateError, match=message):
+        with pytest.raises(ValueError, match=message):
             list(templates(PROJECT_ROOT, form_id, period, unit, consolidated=consolidated))
 
 

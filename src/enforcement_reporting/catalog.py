@@ -85,6 +85,10 @@ class CatalogError(ValueError):
     """A definition that cannot be used; the message names file, key and what was expected."""
 
 
+class NotDeclared(ValueError):  # noqa: N818 (it is what was asked for that is so named)
+    """What somebody asked for, by id or by name, is not in the catalog; the message says what was expected."""
+
+
 class Model(BaseModel):
     """A definition: unknown keys are refused, and nothing changes after reading."""
 
@@ -735,6 +739,18 @@ class Form(Model):
             version for version in reversed(self.versions) if (version.lifetime.first or date.min) <= period.ends_on
         )
 
+    def period_asked(self, asked: str) -> Period:
+        """Return the reported period of an id, or of words such as 2025年9月; or raise NotDeclared."""
+        calendar = self.calendar.calendar()
+        found = next((item for item in calendar.periods() if item.period_id == asked), None)
+        found = found or calendar.recognise([asked]).period
+        if found is None or found.reported_as != found.period_id:
+            example = next(item for item in reversed(calendar.periods()) if item.reported_as == item.period_id)
+            raise NotDeclared(
+                f"period: {asked!r} is no period that form {self.form_id} is reported for; one is {example.period_id}"
+            )
+        return found
+
     def stood_for(self, indicator_id: str, version: Version) -> tuple[str, ...]:
         """Return the indicators of a version that add up to an indicator: itself, or what it has replaced since.
 
@@ -974,6 +990,23 @@ class Catalog(Model):
     def authority_by_id(self) -> dict[str, Authority]:
         """Return the authorities by id."""
         return {authority.authority_id: authority for authority in self.authorities}
+
+    def form_asked(self, asked: str) -> Form:
+        """Return the form of an id, or of one of its titles; or raise NotDeclared."""
+        found = [form for form in self.forms if asked in (form.form_id, form.title, *form.title_aliases)]
+        if len(found) != 1:
+            raise NotDeclared(f"form: expected one of {sorted(self.form_by_id)}, found {asked!r}")
+        return found[0]
+
+    def unit_asked(self, asked: str, form: Form | None = None) -> Unit:
+        """Return the unit of an id or a name, among those that owe a form or all of them; or raise NotDeclared."""
+        some = self.expected_units(form) if form else [u for item in self.authorities for u in item.reporting_units]
+        found = [unit for unit in some if asked in (unit.unit_id, unit.name, *unit.aliases)]
+        if not found:
+            raise NotDeclared(f"unit: {asked!r} " + (f"does not owe form {form.form_id}" if form else "is no unit"))
+        if len(found) > 1:
+            raise NotDeclared(f"unit: {asked!r} is the name of {', '.join(unit.unit_id for unit in found)}: say which")
+        return found[0]
 
     def expected_units(self, form: Form) -> list[Unit]:
         """Return the units that owe ``form``; a bulletin is owed by nobody but the unit whose own figures it states."""

@@ -53,13 +53,13 @@ class CannotBeDone(click.ClickException):
 @click.pass_obj
 def template(settings: Settings, form: str, period: str, unit: str | None, consolidated: bool, out: Path) -> None:
     """Write the workbooks in which units fill in FORM for a period; print the name of each."""
-    from enforcement_reporting.catalog import CatalogError
+    from enforcement_reporting.catalog import CatalogError, NotDeclared
     from enforcement_reporting.templates import TemplateError, write_templates
 
     try:
         for path in write_templates(settings.definitions, out, form, period, unit, consolidated=consolidated):
             click.echo(str(path))
-    except (CatalogError, TemplateError) as error:
+    except (CatalogError, NotDeclared, TemplateError) as error:
         raise CannotBeDone(str(error)) from None
 
 
@@ -363,8 +363,12 @@ def obligations(
     """Print who owes what: missing, late, put off, due next."""
     with _warehouse(settings) as warehouse:
         from enforcement_reporting import report
+        from enforcement_reporting.catalog import NotDeclared
 
-        report.print_obligations(warehouse, _instant(at, "--at"), unit, form, days, everything)
+        try:
+            report.print_obligations(warehouse, _instant(at, "--at"), unit, form, days, everything)
+        except NotDeclared as error:
+            raise CannotBeDone(str(error)) from None
 
 
 @main.command()
@@ -397,7 +401,7 @@ def extend(
                 form,
                 period,
                 _instant(until, "UNTIL"),
-                unit_id=unit,
+                unit=unit,
                 reason=reason,
                 granted_by=granted_by,
                 granted_at=_instant(at, "--at"),

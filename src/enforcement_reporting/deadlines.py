@@ -47,11 +47,11 @@ class Item:
     """One notice in a mail, as the templates see it.
 
     ``kind``: ``due_soon``, ``overdue``, ``escalated``, ``returned``, ``questioned``, ``refused`` or ``accepted``.
-    ``step`` counts how often a missed deadline has been written about before.
+    ``written_before`` counts the mails that a missed deadline has been written about before.
     """
 
     kind: str
-    step: int
+    written_before: int
     unit: str
     form: str
     period: str
@@ -142,21 +142,26 @@ def write_and_send(
 
 def extend(
     settings: Settings,
-    form_id: str,
-    period_id: str,
+    form: str,
+    period: str,
     until: datetime,
     *,
-    unit_id: str | None,
+    unit: str | None,
     reason: str,
     granted_by: str,
     granted_at: datetime,
 ) -> None:
     """Put a deadline off, for one unit or for all; a later extension takes the place of an earlier one.
 
-    Raises ValueError where the form, the period or the unit owes nothing, or the new instant is not later.
+    Form, period and unit are named by their ids or in words. Raises ValueError where there is no such, it owes nothing,
+    or the new instant is not later.
     """
     if not reason.strip() or not granted_by.strip():
         raise ValueError("an extension needs a reason and the name of who granted it")
+    catalog = load_catalog(settings.definitions)
+    declared = catalog.form_asked(form)
+    form_id, period_id = declared.form_id, declared.period_asked(period).period_id
+    unit_id = catalog.unit_asked(unit, declared).unit_id if unit else None
     with connect(settings) as connection:
         row = connection.execute(
             """
@@ -337,8 +342,8 @@ union all
 select concat_ws('|', 'overdue', o.unit_id, o.form_id, o.period_id, o.step), 'overdue', o.step, o.unit_id, o.unit_id,
     o.form_id, o.period_id, null
 from (
-    select *, least(days_since_due / %(repeat_every_days)s, %(repeat_at_most)s) as step
-    from owed where status = 'missing'
+    select *, least((days_since_due - 1) / %(repeat_every_days)s, %(repeat_at_most)s) as step
+    from owed where status = 'missing' and days_since_due >= 1
 ) o
 
 union all
@@ -457,8 +462,14 @@ def _kept_back(connection: psycopg.Connection, authority: Authority, policy: Not
 # One mail a unit and day; what is urgent goes at once, and whatever else the unit has waiting goes with it only where
 # its mail of the day is due anyway.
 _WAITING = """
-select n.notice_id, n.kind, n.step, n.to_unit_id, to_unit.unit_name as to_unit, n.kind = any(%(urgent)s) as is_urgent,
-    n.submission_id, u.unit_name as unit, f.form_title as form, p.period_name as period,
+select n.notice_id, n.kind, n.to_unit_id, to_unit.unit_name as to_unit, n.kind = any(%(urgent)s) as is_urgent,
+    (
+        select count(*)
+        from generate_series(0, n.step - 1) as earlier (step)
+        join mail.notices e
+            on e.reason_key = concat_ws('|', n.kind, n.unit_id, n.form_id, n.period_id, earlier.step)
+        join mail.deliveries d on d.mail_id = e.mail_id and d.state <> 'withdrawn'
+    ) as written_before, n.submission_id, u.unit_name as unit, f.form_title as form, p.period_name as period,
     to_char(o.due_at at time zone a.time_zone, 'FMMM月FMDD日 HH24:MI') as due,
     coalesce(o.working_days_late, 0) as days_late,
     coalesce(o.extension_reason, '') as extension,
@@ -580,7 +591,7 @@ def _items(
         found = findings.get(row.notice_id, [])
         items.append(
             Item(
-                *(row.kind, row.step, row.unit, row.form, row.period, row.due or "", row.days_late),
+                *(row.kind, row.written_before, row.unit, row.form, row.period, row.due or "", row.days_late),
                 *(row.extension, row.received or "", row.never_reported),
                 findings=tuple(found[:FINDINGS_SHOWN]),
                 more_findings=max(0, len(found) - FINDINGS_SHOWN),

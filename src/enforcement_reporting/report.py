@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import bindparam, text
 
+from enforcement_reporting.catalog import load_catalog
 from enforcement_reporting.deadlines import Look
 from enforcement_reporting.intake import Received
 from enforcement_reporting.settings import Settings
@@ -137,14 +138,19 @@ def print_outbox(settings: Settings, everything: bool, console: Console | None =
 def print_obligations(
     settings: Settings,
     at: datetime,
-    unit_id: str | None,
-    form_id: str | None,
+    unit: str | None,
+    form: str | None,
     days: int,
     everything: bool,
     console: Console | None = None,
 ) -> None:
-    """Print the obligations that are due within so many days of an instant, those in trouble first."""
+    """Print the obligations that are due within so many days of an instant, those in trouble first.
+
+    Only those of a unit, a form: by id or in words. Raises NotDeclared where there is none such.
+    """
     console = console or _console()
+    catalog = load_catalog(settings.definitions)
+    declared = catalog.form_asked(form) if form else None
     owed = _read(
         settings,
         """
@@ -157,7 +163,7 @@ def print_obligations(
         join catalog.units u on u.unit_id = o.unit_id
         join catalog.forms f on f.form_id = o.form_id
         join catalog.periods p on p.form_id = o.form_id and p.period_id = o.period_id
-        where (:unit_id::text is null or o.unit_id = :unit_id) and (:form_id::text is null or o.form_id = :form_id)
+        where o.unit_id = coalesce(:unit_id, o.unit_id) and o.form_id = coalesce(:form_id, o.form_id)
             and (:everything or o.status <> 'on_time')
         order by array_position(array['missing', 'late', 'extended', 'not_due', 'on_time'], o.status),
             o.working_days_late desc, o.due_at, u.sort_no, f.sort_no
@@ -165,8 +171,8 @@ def print_obligations(
         at=at,
         due_from=at - timedelta(days=days),
         due_to=at + timedelta(days=days),
-        unit_id=unit_id,
-        form_id=form_id,
+        unit_id=catalog.unit_asked(unit, declared).unit_id if unit else None,
+        form_id=declared.form_id if declared else None,
         everything=everything,
     )
     if not len(owed):

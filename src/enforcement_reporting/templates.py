@@ -1,7 +1,4 @@
-"""Templates: for every unit that owes a form the workbook it fills in, made from the catalog and the expectations.
-
-TemplateError: what was asked for does not exist; the message names it.
-"""
+"""Templates: for every unit that owes a form the workbook it fills in, made from the catalog and the expectations."""
 
 from __future__ import annotations
 
@@ -25,49 +22,47 @@ _OF_MANY_PERIODS = ("last_years_value", "copied", "jump", "zero_run")
 
 
 class TemplateError(ValueError):
-    """What was asked for does not exist; the message says what was expected."""
+    """There is no such template; the message says why."""
 
 
 def write_templates(
-    definitions: Path, folder: Path, form_id: str, period: str, unit: str | None = None, *, consolidated: bool = False
+    definitions: Path, folder: Path, form: str, period: str, unit: str | None = None, *, consolidated: bool = False
 ) -> Iterator[Path]:
     """Write the templates asked for into ``folder`` one after another and yield their paths; see ``templates``."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in templates(definitions, form_id, period, unit, consolidated=consolidated):
+    for name, content in templates(definitions, form, period, unit, consolidated=consolidated):
         path = folder / name
         path.write_bytes(content.content())
         yield path
 
 
 def templates(
-    definitions: Path, form_id: str, period: str, unit: str | None = None, *, consolidated: bool = False
+    definitions: Path, form: str, period: str, unit: str | None = None, *, consolidated: bool = False
 ) -> Iterator[tuple[str, Template]]:
     """Yield (file name, template) of a form for a period: of each unit that owes it, or of one.
 
-    ``consolidated`` gives one table of all these units instead, with the total row where the form has one. The period
-    is its id, or words for it such as 2025年9月; the unit its id or one of its names.
+    ``consolidated`` gives one table of all these units instead, with the total row where the form has one. Form, period
+    and unit are asked for by their ids or in words.
 
-    Raises TemplateError.
+    Raises NotDeclared and TemplateError.
     """
     catalog = load_catalog(definitions)
-    known = {form.form_id: form for form in catalog.tables}
-    form = known.get(form_id)
-    if form is None:
-        raise TemplateError(f"form: expected one of {sorted(known)}, found {form_id!r}")
-    wanted = _period(form, period)
-    form = form.version_of(wanted).form
-    units = [item for item in catalog.expected_units(form) if item.is_in_force(wanted)]
-    if unit is not None:
-        units = [item for item in units if unit in (item.unit_id, item.name, *item.aliases)]
-        if not units:
-            raise TemplateError(f"unit: {unit!r} does not owe form {form_id} for {wanted.name}")
-    if consolidated and not form.unit_labels:
-        raise TemplateError(f"form {form_id} has no column of units: there is no table of all of them")
+    declared = catalog.form_asked(form)
+    if declared.bulletin:
+        raise TemplateError(f"form {declared.form_id} is a bulletin: nobody fills it in")
+    wanted = declared.period_asked(period)
+    version = declared.version_of(wanted).form
+    owing = catalog.expected_units(declared) if unit is None else [catalog.unit_asked(unit, declared)]
+    units = [item for item in owing if item.is_in_force(wanted)]
+    if unit is not None and not units:
+        raise TemplateError(f"unit: {unit!r} is not in force in {wanted.name}")
+    if consolidated and not version.unit_labels:
+        raise TemplateError(f"form {declared.form_id} has no column of units: there is no table of all of them")
     if consolidated and unit is not None:
         raise TemplateError("a table of all units is not one unit's: expected either a unit or consolidated")
-    guide = _guide(definitions, catalog, form, wanted, for_all=consolidated)
+    guide = _guide(definitions, catalog, version, wanted, for_all=consolidated)
     for some in [units] if consolidated else [[item] for item in units]:
-        yield _template(catalog, form, wanted, some, guide, consolidated)
+        yield _template(catalog, version, wanted, some, guide, consolidated)
 
 
 def _template(
@@ -92,19 +87,6 @@ def _template(
     )
     title = form.title[:_LONGEST_TITLE]
     return _NOT_IN_FILE_NAMES.sub("", f"{title}_{period.name}_{whose}") + ".xlsx", made
-
-
-def _period(form: Form, asked: str) -> Period:
-    """Return the reported period of an id, or of words that speak of one."""
-    calendar = form.calendar.calendar()
-    found = next((item for item in calendar.periods() if item.period_id == asked), None)
-    found = found or calendar.recognise([asked]).period
-    if found is None or found.reported_as != found.period_id:
-        example = next(item for item in reversed(calendar.periods()) if item.reported_as == item.period_id)
-        raise TemplateError(
-            f"period: {asked!r} is no period that form {form.form_id} is reported for; one is {example.period_id}"
-        )
-    return found
 
 
 def _guide(definitions: Path, catalog: Catalog, form: Form, period: Period, *, for_all: bool) -> Guide:
