@@ -31,7 +31,6 @@ from enforcement_reporting.workbook.package import MAX_FILE_BYTES, too_many_byte
 
 _SIGNS = {Severity.ERROR: "✗ 错误", Severity.QUESTION: "？ 核实", Severity.NOTICE: "· 提示"}
 _CLEAN, _FINDINGS, _UNREADABLE = 0, 1, 2
-_NAMED = 6  # rules that were not checked
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,13 @@ class Checked:
             yield unchecked
 
     def not_checked(self) -> str:
-        """Return which rules were not checked, in one line, or nothing where all were."""
-        parts = []
-        if self.skipped.across_periods:
-            parts.append(f"须与其他各期比较的：{_some(self.skipped.across_periods)}")
-        if self.skipped.across_forms:
-            parts.append(f"须与未提供（或自身有错误）的报表比较的：{_some(self.skipped.across_forms)}")
-        return f"报送后才核对的规则：{'；'.join(parts)}。" if parts else ""
+        """Return how many rules were not checked and why, in one line, or nothing where all were."""
+        why = (
+            (self.skipped.across_periods, "须与其他各期比较"),
+            (self.skipped.across_forms, "须与未提供（或自身有错误）的报表比较"),
+        )
+        parts = [f"{len(rules)} 条规则{reason}" for rules, reason in why if rules]
+        return f"本次未核对：{'，'.join(parts)}。" if parts else ""
 
     def _recognised(self, submissions: Iterable[Submission], names: dict[str, str]) -> Iterator[str]:
         """Yield a line for each form and period with the units that report it."""
@@ -149,11 +148,6 @@ class Checked:
             figures = "、".join(item.figures)
             place = (f"{item.sheet}!{item.cell}", figures, None, message, (item.sentence,))
             yield Finding(file.name, None, None, None, "reading.statement_not_bound", Severity.NOTICE, *place)
-
-
-def _some(rules: Sequence[str]) -> str:
-    """Return the rules, or where they are many some of them and how many there are."""
-    return "、".join(rules) if len(rules) <= _NAMED else f"{'、'.join(rules[:_NAMED])}等 {len(rules)} 条"
 
 
 def check_files(

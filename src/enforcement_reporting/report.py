@@ -215,13 +215,19 @@ def print_impact(settings: Settings, submission_id: str, console: Console | None
     moved = _read(
         settings,
         """
-        select i.kind, u.unit_name, p.period_name, coalesce(n.indicator_name, m.metric_name, i.subject_id) as subject,
+        select i.kind, u.unit_name, p.period_name,
+            coalesce(
+                n.indicator_name, m.metric_name, b.scoreboard_name || '·' || coalesce(t.item_name, '总分'), i.subject_id
+            ) as subject,
             i.basis, i.value_before, i.value_after
         from marts.impact_of(:submission_id) i
         left join marts.dim_unit u on u.unit_id = i.unit_id
         left join marts.dim_period p on p.form_id = i.form_id and p.period_id = i.period_id
         left join marts.dim_indicator n on n.indicator_id = i.subject_id
         left join marts.dim_metric m on m.metric_id = i.subject_id
+        left join catalog.scoreboards b on i.kind = '名次' and b.scoreboard_id = split_part(i.subject_id, '.', 1)
+        left join catalog.scoreboard_items t
+            on t.scoreboard_id = b.scoreboard_id and t.item_id = split_part(i.subject_id, '.', 2)
         order by p.ends_on, i.period_id, i.is_group desc, u.sort_no, i.kind desc, i.subject_id, i.basis
         """,
         submission_id=submission_id,
