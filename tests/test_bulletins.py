@@ -518,7 +518,7 @@ def test_proofreading_names_the_sentence_and_asks_the_marts_where_the_tables_are
     status, text = run("--alone", str(path))
     assert status == 0
     assert "应为 12" not in text
-    assert "bulletin.found" in text.splitlines()[-1]  # what was not checked is named
+    assert "条规则须与未提供" in text.splitlines()[-1]
 
 
 # --- definitions ----------------------------------------------------------------------------------------------------

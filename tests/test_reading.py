@@ -635,8 +635,24 @@ class TestTotals:
         assert list(by_unit(result)) == ["hekou"]
 
     def test_a_second_total_row_is_a_finding(self, read: Read) -> None:
-        result = read(hazards(HEKOU, ["合计", 5, 4, 1, 0, 2.5], ["累计", 9, 9, 9, 9, 9]))
-        assert (only(result).kind, only(result).cells) == ("submission_repeated", "隐患!B7")
+        result = read(hazards(HEKOU, SHANGPO, ["合计", 8, 7, 1, 0, 2.5], ["累计", 9, 9, 9, 9, 9]))
+        assert (only(result).kind, only(result).cells) == ("submission_repeated", "隐患!B8")
+
+    def test_the_total_of_a_table_of_one_unit_is_no_statement_about_all(self, read: Read) -> None:
+        result = read(hazards(HEKOU, ["合计", *HEKOU[1:]]))
+        assert findings(result) == []
+        assert list(by_unit(result)) == ["hekou"]
+
+    def test_the_total_of_a_table_of_one_unit_has_to_be_what_the_unit_states(self, read: Read) -> None:
+        result = read(hazards(HEKOU, ["合计", HEKOU[1], 1, *HEKOU[3:]]))
+        finding = only(result)
+        assert (finding.kind, finding.cells, finding.stated) == ("total_of_one_differs", "隐患!C6", "1")
+        assert finding.expected == str(HEKOU[2]) and finding in result.submissions[0].findings
+
+    def test_where_a_row_is_left_out_the_total_is_not_that_of_one_unit(self, read: Read) -> None:
+        result = read(hazards(HEKOU, ["下游镇", 1, 1, 0, 0, 0], ["合计", 6, 5, 1, 0, 2.5]))
+        assert only(result).kind == "unknown_unit"
+        assert [(item.unit_id, item.row_role) for item in result.submissions][1:] == [("dongshan_all", "total")]
 
 
 class TestUnits:
@@ -656,7 +672,7 @@ class TestUnits:
 
     def test_a_row_of_figures_without_a_name_is_named(self, read: Read) -> None:
         result = read(hazards(HEKOU, [None, 9, 9, 9, 9, 9]))
-        assert (only(result).kind, only(result).cells, only(result).stated) == ("unknown_unit", "隐患!A6", "（空白）")
+        assert (only(result).kind, only(result).cells) == ("row_without_unit", "隐患!A6")
 
     @pytest.mark.parametrize("name", ["河口镇人民政府", "河口\n\n镇", "河 口 镇", "“河口镇”", "河口镇\u200b"])
     def test_a_unit_is_known_by_its_aliases_and_over_line_breaks(self, read: Read, name: str) -> None:
@@ -901,7 +917,10 @@ class TestCells:
         finding = only(result)
         assert (finding.kind, finding.cells, finding.stated) == ("unreadable_cell", "隐患!C5", stated)
         assert finding.indicator == "一般隐患·已整改"
-        assert finding.message() == f"“一般隐患·已整改”填写的“{stated}”不是数字，无法采集。应填写数字（条）。"
+        assert (
+            finding.message()
+            == f"“一般隐患·已整改”填写的“{stated}”不是数字，无法采集。应填写数字（条），没有发生的填 0。"
+        )
         assert finding.log() == f"隐患!C5: {stated!r} is not a number"
         assert by_unit(result)["hekou"] == FULL | {"fixed": "unreadable"}
         assert list(by_unit(result)) == ["hekou", "shangpo"]

@@ -375,9 +375,7 @@ def test_at_hand_they_are_named_as_not_checked(tmp_path: Path) -> None:
     path = write(tmp_path, "2025-01", {1: {"visits": 1}})
     checked = checking.check_files(definitions, [str(path)])
     assert not any(file.findings for file in checked.files)
-    assert checked.not_checked() == (
-        "本次未核对：5 条规则须与其他各期比较。"
-    )
+    assert checked.not_checked() == ("本次未核对：5 条规则须与其他各期比较。")
 
 
 @pytest.mark.parametrize(

@@ -497,3 +497,41 @@ def test_libreoffice_keeps_the_mark_and_works_the_formulas_out(tmp_path: Path) -
     for form_id, item in items.items():
         read = READER.read((tmp_path / "converted" / f"{form_id}.xlsx").read_bytes(), "表.xlsx")
         assert_same(read, [item], is_unit_s_own=True)
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [("cumulative", "各项填自年初至期末的累计数，不是当期数。只填浅黄色单元格"), ("single", "只填浅黄色单元格")],
+)
+def test_where_a_month_would_be_understood_the_template_says_that_figures_are_cumulative(
+    tmp_path: Path, figures: str, says: str
+) -> None:
+    files = {
+        "landing.yaml": "places: [{place_id: inbox, path: inbox, policy: collect}]",
+        "au/authority.yaml": "{authority_id: au, name: 市应急局, units: {unit_id: all, name: 全市, kind: 市, members: "
+        "[{unit_id: a, name: 甲镇, kind: 镇街}]}}",
+        "au/forms/f.yaml": f"""
+form_id: f
+authority_id: au
+title: 执法情况月报
+calendar: {{kind: month}}
+figures: {figures}
+unit_labels: [单位]
+indicators: [{{indicator_id: found, label: [排查], unit_of_measure: 条}}]
+""",
+    }
+    (tmp_path / "expectations").mkdir()
+    for name, text in files.items():
+        path = tmp_path / "catalog" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    ((name, made),) = templates(tmp_path, "执法情况月报", "2025年8月", "甲镇")
+    book = openpyxl.load_workbook(io.BytesIO(made.content()))
+    sheet = book.worksheets[0]
+    above = [str(row[0].value) for row in sheet.iter_rows(max_row=6) if row[0].value]
+    assert [text for text in above if text.startswith(says)]
+    columns, first = rows_of(sheet, made.form)
+    sheet.cell(first, columns["found"]).value = 5
+    read = Reader(load_catalog(tmp_path)).read(saved(book), name)
+    assert [(item.unit_id, item.period.period_id) for item in read.submissions] == [("a", "2025-08")]
+    assert read.file_findings == []

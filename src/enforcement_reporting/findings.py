@@ -132,13 +132,13 @@ READING_KINDS: dict[str, ReadingKind] = {
     "missing_header": ReadingKind(
         Severity.ERROR,
         "sheet",
-        "表头中找不到“{expected}”这一列。",
+        "表头中找不到“{expected}”这一列。请恢复原表头后重报。",
         "{cells}: no column for {expected}",
     ),
     "unknown_header": ReadingKind(
         Severity.QUESTION,
         "sheet",
-        "表头“{stated}”不是本报表的指标，该列未采集。",
+        "表头“{stated}”不是本报表的指标，该列未采集。多出的列请删去，改过名称的请恢复原名。",
         "{cells}: column {stated} belongs to no indicator and was left out",
     ),
     "ambiguous_header": ReadingKind(
@@ -164,6 +164,18 @@ READING_KINDS: dict[str, ReadingKind] = {
         "file",
         "“{stated}”不在填报单位名录中，其数据未采集。",
         "sheet {sheet} {cells}: {stated} is not a unit of this authority, its figures were left out",
+    ),
+    "row_without_unit": ReadingKind(
+        Severity.ERROR,
+        "file",
+        "{cells} 一行有数字，但没有写单位名称，该行未采集。",
+        "{cells}: a row of figures without the name of a unit, left out",
+    ),
+    "total_of_one_differs": ReadingKind(
+        Severity.ERROR,
+        "submission",
+        "本表只有一个单位，合计行的“{indicator}”为 {stated}，与该单位一行的 {expected} 不符。",
+        "{cells}: the total row of a table of one unit says {stated}, the unit's row {expected}",
     ),
     "unit_not_in_force": ReadingKind(
         Severity.ERROR,
@@ -192,7 +204,7 @@ READING_KINDS: dict[str, ReadingKind] = {
     "unreadable_cell": ReadingKind(
         Severity.ERROR,
         "submission",
-        "“{indicator}”填写的“{stated}”不是数字，无法采集。应填写{expected}。",
+        "“{indicator}”填写的“{stated}”不是数字，无法采集。应填写{expected}，没有发生的填 0。",
         "{cells}: {stated!r} is not a number",
     ),
     "formula_without_value": ReadingKind(
@@ -252,8 +264,17 @@ READING_KINDS: dict[str, ReadingKind] = {
 }
 
 
+# The kinds, of reading and of rules, that know what should stand there. What others are held against, a bound or the
+# figure of the period before, is in their message, and nothing to be filled in.
+SAYS_WHAT_IS_RIGHT = frozenset(
+    (
+        *("missing_header", "unit_of_measure_mismatch", "unreadable_cell"),
+        *("sum", "rate", "total_row", "stated_figure", "change_triple", "accumulates", "stated_change"),
+    )
+)
+
 # Rows of a sheet were not taken: a printed total cannot be held against the others.
-LEFT_OUT = ("unknown_unit", "unit_repeated", "unit_not_in_force", "row_left_out", "another_table")
+LEFT_OUT = ("unknown_unit", "row_without_unit", "unit_repeated", "unit_not_in_force", "row_left_out", "another_table")
 
 
 @dataclass(frozen=True)

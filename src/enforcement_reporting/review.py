@@ -19,7 +19,7 @@ import psycopg
 from psycopg.rows import class_row, namedtuple_row
 
 from enforcement_reporting.catalog import Catalog, Form, load_catalog
-from enforcement_reporting.findings import Severity
+from enforcement_reporting.findings import SAYS_WHAT_IS_RIGHT, Severity
 from enforcement_reporting.quality import load_suites
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.texts import plain
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 _CHINA = ZoneInfo("Asia/Shanghai")
 # Findings about a row that belongs to nobody the authority knows, in a file of several units.
-_OF_OTHER_ROWS = frozenset(("unknown_unit", "unit_not_in_force"))
+_OF_OTHER_ROWS = frozenset(("unknown_unit", "row_without_unit", "unit_not_in_force"))
 
 
 class ReviewError(ValueError):
@@ -55,8 +55,6 @@ class PendingExplanation:
     period_name: str
     message: str
     cells: str
-    stated: str
-    expected: str
     explanation: str
     file_name: str
     given_at: datetime
@@ -71,7 +69,7 @@ class PendingExplanation:
         return [
             f"编号 {self.explanation_id}　{self.subject}",
             f"问题：{self.message}",
-            f"单元格：{self.cells or '—'}　填报值：{self.stated or '—'}　应为：{self.expected or '—'}",
+            f"单元格：{self.cells or '—'}",
             f"说明：{self.explanation}",
             f"来自：{self.file_name}（{self.given_at.astimezone(_CHINA):%Y-%m-%d %H:%M} 收到）",
         ]
@@ -148,7 +146,7 @@ def pending_explanations(connection: psycopg.Connection, explanation_id: int | N
             select a.explanation_id, coalesce(u.unit_name, a.unit_id) as unit_name,
                 coalesce(f.form_title, a.form_id) as form_title,
                 coalesce(p.period_name, a.period_id) as period_name,
-                a.message, a.cells, a.stated, a.expected, a.explanation,
+                a.message, a.cells, a.explanation,
                 coalesce(i.file_name, '') as file_name, a.given_at
             from quality.answers a
             left join catalog.units u on u.unit_id = a.unit_id
@@ -265,8 +263,8 @@ def _remarks(
     with connection.cursor(row_factory=namedtuple_row) as cursor:
         rows: list[Any] = cursor.execute(
             """
-            select f.finding_id, f.origin, f.scope, f.rule_id, f.severity, f.cells, f.message, f.stated, f.expected,
-                f.proposals, a.explanation, a.is_accepted, a.decision_reason, a.decided_by, a.decided_at
+            select f.finding_id, f.origin, f.scope, f.rule_id, f.rule_kind, f.severity, f.cells, f.message, f.stated,
+                f.expected, f.proposals, a.explanation, a.is_accepted, a.decision_reason, a.decided_by, a.decided_at
             from quality.findings f
             left join quality.answers a on a.finding_id = f.finding_id and a.submission_id = %(submission_id)s
             where f.submission_id = %(submission_id)s
@@ -299,7 +297,7 @@ def _remarks(
                 here,
                 row.message,
                 row.stated,
-                row.expected,
+                row.expected if row.rule_kind in SAYS_WHAT_IS_RIGHT else "",
                 row.explanation or "",
                 f"{decision.words}（{decision.decided_by}，{decision.decided_at.astimezone(_CHINA):%Y-%m-%d}）"
                 if decision

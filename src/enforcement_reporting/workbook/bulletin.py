@@ -52,7 +52,7 @@ _NO_FIGURES = re.compile(
     r"|(?<![0-9])(?:[0-9]{1,2}[日号时点]|[0-9]++(?:号|期|周|季度)|[0-9]{1,2}·[0-9]{1,2})|第[0-9]+"
     rf"|(?:附件|表)[0-9.]++(?![{_COUNTED}])|^[(]?[0-9]{{1,2}}[)、.](?![0-9])"
 )
-_FIGURE = re.compile(f"{NUMBER}(?:%|[{_MEASURES}元万亿分]{{0,2}})")
+_FIGURE = re.compile(f"{NUMBER}(?:%|个?百分点|[{_MEASURES}元万亿分]{{0,2}})")
 _NOT_A_COUNT = "(?![%‰余多几十百千万亿倍]|个?月|个百分点|分之)"
 _OF_A_CHANGE = re.compile("[同环]比|百分点|变化|变动|提高|[较增减升降幅]")  # in the name of an indicator
 # What a clause begins with that speaks of a time before, and what speaks of the bulletin's own again.

@@ -397,10 +397,8 @@ def _comment(package: Package, sheet: str, said: Mapping[str, Sequence[Remark]])
 
 
 def _words(remark: Remark) -> str:
-    said = f"{SEVERITY_NAMES[remark.severity]}：{remark.words}"
-    stated = f"填报值：{remark.stated}" if remark.stated else ""
-    expected = f"应为：{remark.expected}" if remark.expected else ""
-    return printable("\n".join(filter(None, (said, "　".join(filter(None, (stated, expected)))))))
+    """Return what a comment says: the same on all cells of a remark, so what each of them should be is not in it."""
+    return printable(f"{SEVERITY_NAMES[remark.severity]}：{remark.words}")
 
 
 def _text_of(element: etree._Element) -> str:

@@ -437,22 +437,28 @@ class Table:
         return f"{self.grid.name}!{first}:{last}"
 
     def read_rows(self, period: Period, result: ReadWorkbook) -> None:
-        """Read one submission from each row that names a unit, and the printed total row as a statement."""
+        """Read one submission from each row that names a unit, and the printed total row as a statement.
+
+        What a table of one unit adds up says nothing of all units: its total row is held against that unit's.
+        """
         assert self.unit_column is not None
         form = self._form
+        found: list[ReadSubmission] = []
         rows_of_unit: dict[str, ReadSubmission] = {}
-        rows_seen = False
+        rows = 0
         for row in self._below:
             name, cells = self._unit_name(row), self._cells(row, self.unit_column.index)
             unit = self._units.get(name)
             if unit is None and (not self._is_figures(row) or self.match.finder.is_header_row(self.grid, row)):
                 continue
-            rows_seen = True
             if form.total_row and name in self.match.total_labels and unit is None:
-                result.submissions.append(self._submission(row, form.total_row.states, period, "total", name))
-            elif unit is None:
-                stated = "".join(as_text(self._cell(row, self.unit_column.index)).split()) or "（空白）"
-                result.file_findings.append(self.finding("unknown_unit", cells=cells, stated=stated))
+                found.append(self._submission(row, form.total_row.states, period, "total", name))
+                continue
+            rows += 1
+            if unit is None:
+                stated = "".join(as_text(self._cell(row, self.unit_column.index)).split())
+                kind = "unknown_unit" if stated else "row_without_unit"
+                result.file_findings.append(self.finding(kind, cells=cells, stated=stated))
             elif not unit.is_in_force(period):
                 result.file_findings.append(
                     self.finding("unit_not_in_force", cells=cells, stated=unit.name, expected=period.name)
@@ -460,11 +466,28 @@ class Table:
             elif unit.unit_id in rows_of_unit:
                 rows_of_unit[unit.unit_id].findings.append(self.finding("unit_repeated", cells=cells, stated=unit.name))
             else:
-                submission = self._submission(row, unit.unit_id, period, "unit", unit.name)
-                rows_of_unit[unit.unit_id] = submission
-                result.submissions.append(submission)
-        if not rows_seen:
+                found.append(self._submission(row, unit.unit_id, period, "unit", unit.name))
+                rows_of_unit[unit.unit_id] = found[-1]
+        if rows == len(rows_of_unit) == 1 < len({unit.unit_id for unit in self._units.values()}):
+            (own,) = rows_of_unit.values()
+            own.findings += [finding for item in found if item is not own for finding in self._differences(item, own)]
+            found = [own]
+        result.submissions += found
+        if not rows and not found:
             result.file_findings.append(self.header_finding("no_rows"))
+
+    def _differences(self, total: ReadSubmission, own: ReadSubmission) -> Iterator[ReadingFinding]:
+        """Yield where the total row of a table says something else than the only row that it is the total of."""
+        indicators = self.match.plan(self.grid.left, self.money).indicators
+        for indicator, said, of_unit in zip(indicators, total.observations, own.observations, strict=True):
+            if said.value is not None and of_unit.value is not None and said.value != of_unit.value:
+                yield self.finding(
+                    "total_of_one_differs",
+                    cells=f"{self.grid.name}!{said.cell}",
+                    stated=said.text,
+                    expected=of_unit.text,
+                    indicator=indicator.caption,
+                )
 
     def read_single_row(self, unit: Unit, period: Period, result: ReadWorkbook) -> None:
         """Read the one row of figures of a sheet that holds a single unit."""

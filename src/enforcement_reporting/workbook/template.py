@@ -174,8 +174,20 @@ class _Table:
         for row, line in enumerate(lines, 1):
             self.sheet.write_string(row, 0, line, self.styles.line)
         hint = f"只填浅黄色单元格，没有发生的填 0；灰色单元格不填或自动计算。口径见“{NOTES}”。"
-        self.sheet.write_string(len(lines) + 1, 0, hint, self.styles.hint)
+        self.sheet.write_string(len(lines) + 1, 0, f"{self._counted_from()}{hint}", self.styles.hint)
         return len(lines) + 2
+
+    def _counted_from(self) -> str:
+        """Return that figures count from the beginning of the window, where the period alone would be understood.
+
+        In words without a date: a second one beside the period's would be another answer.
+        """
+        form, period = self.form, self.template.period
+        flows = {form.figures_of(item) for item in form.indicators if item.measure_kind == "flow"}
+        if flows != {"cumulative"} or period.accumulates_from >= period.starts_on:
+            return ""
+        begins = "年初" if (period.accumulates_from.month, period.accumulates_from.day) == (1, 1) else "起算日"
+        return f"各项填自{begins}至期末的累计数，不是当期数。"
 
     def _widths(self) -> list[float]:
         """Return the widths of the columns, in which the title has room as well."""
