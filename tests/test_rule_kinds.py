@@ -271,12 +271,12 @@ def test_both_say_the_same_words(found: dict[str, Found]) -> None:
     [
         ("partitions that do not", "ways", "error", "7", "8", "现场＋非现场为 7，矿山＋工贸为 8"),
         ("the last of three that differs", "ways_and_sources", "error", "7", "8", "检查发现为 7，立案为 8"),
-        ("no base that is whole", "whole", "error", "29.3%", "27.9%", "基数 42 得 31.0%，43 得 27.9%"),
+        ("no base that is whole", "whole", "error", "29.3%", "27.9%", "基数为 42 时是 31.0%，为 43 时是 27.9%"),
         ("a wrong change", "visits", "error", "14", "15", "检查 55 减去年检查 40"),
         ("a wrong percentage", "visits_percent", "error", "38.5%", "37.5%", "基数 40"),
         ("amounts off by more", "fines", "question", "2.17", "2.15", "减去年罚款 10.2"),
         ("three without a base that differ", "deaths_percent", "error", "-66.7%", "-40.0%", "死亡 3、基数 5"),
-        ("enough found and none fixed", "none_fixed", "question", "0", "> 0", "排查共 5，整改却一直为 0"),
+        ("enough found and none fixed", "none_fixed", "question", "0", "> 0", "排查共 5，整改却为 0"),
     ],
 )
 def test_a_finding_says_what_was_stated_and_what_it_should_be(

@@ -240,7 +240,7 @@ def test_a_unit_trips_exactly_the_rules_it_breaks_in_the_month_it_breaks_them(fo
             *("last year's figures", "2025-03", "last_year", "累计检查 90，本月排查 25，", "与去年不同"),
             "与2024年3月的数完全相同：累计检查 90，本月排查 25，",
         ),
-        ("two runs", "2025-07", "silent", "0", "> 0", "累计检查＋本月排查连续 3 期均为 0"),
+        ("two runs", "2025-07", "silent", "0", "> 0", "累计检查、本月排查连续 3 期均为 0"),
         (
             *("found for four months and never fixed", "2025-04", "none_fixed", "0", "> 0"),
             "连续 4 期本月排查共 8，本月整改却一直为 0",

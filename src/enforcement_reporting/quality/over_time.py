@@ -210,7 +210,8 @@ def _jump(c: Compiler, rule: Jump) -> Iterator[Check]:
                 "subject": c.names([column]),
                 "known": f"{known}::text",
                 "difference": c.shown(off),
-                "times": f"coalesce(round({off} / nullif({spread}, 0), 1)::text, '很多')",
+                "beyond": f"coalesce('是平常波动的 ' || round({off} / nullif({spread}, 0), 1)::text || ' 倍',"
+                " '而此前各期几乎没有变化')",
             },
             rule_id=f"{rule.rule_id}_{column.indicator_id}" if len(columns) > 1 else rule.rule_id,
             needs_partners=False,
@@ -237,7 +238,7 @@ def _zero_run(c: Compiler, rule: ZeroRun) -> Check:
         f"not coalesce({' and '.join(zero)}, false) or coalesce({' and '.join(zero_earlier)}, false)",
         "'0'",
         "'> 0'",
-        {"subject": c.names(columns), "count": f"'{rule.periods}'"},
+        {"subject": c.names(columns, joined_by="、"), "count": f"'{rule.periods}'"},
         needs_partners=False,
         past=tuple(past),
     )
@@ -277,6 +278,7 @@ def never_fixed(c: Compiler, rule: NeverFixed) -> Check:
             "fixed": c.names(c.resolve(rule.fixed)),
             "how_many": c.shown(found),
             "when": "''" if rule.periods is None else f"'连续 {rule.periods} 期'",
+            "none": "'却为 0'" if rule.periods is None else "'却一直为 0'",
         },
         needs_partners=rule.periods is None,
         past=tuple(past),

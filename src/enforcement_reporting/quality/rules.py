@@ -211,8 +211,8 @@ MESSAGES = {
     "stated_figure_truncated": "{subject}写为 {stated}，是截去尾数所得；四舍五入应为 {expected}。",
     "total_row": "{total}行的“{subject}”为 {stated}，所列 {count} 个单位相加为 {expected}，相差 {difference}。",
     "not_applicable": "“{subject}”不由{kind}填报，但填了 {stated}。",
-    "whole_base": "{subject}填报 {stated}，{value_name} {value} 没有这样的整数基数："
-    "基数 {less} 得 {from_less}，{more} 得 {from_more}。",
+    "whole_base": "{value_name} {value} 与{subject} {stated} 不能同时成立："
+    "基数为 {less} 时是 {from_less}，为 {more} 时是 {from_more}。",
     "change_triple": "{subject}填报 {stated}，按{value_name} {value} 减{base_name} {base} 应为 {expected}。",
     "change_triple_percent": "{subject}填报 {stated}，按{value_name} {value}、基数 {base} 计算应为 {expected}。",
     "overall_rate": "{total}行的“{subject}”为 {stated}，不在所列 {count} 个单位的 {least} 至 {most} 之间。",
@@ -221,9 +221,9 @@ MESSAGES = {
     "last_years_value": "与{year_ago_period}的数完全相同：{which}是否误填了去年的数？请核对，或说明。",
     "copied": "所列 {count} 项与{previous_period}的全部相同：是否误报了上期的数？请核对，或说明。",
     "jump": "“{subject}”本期 {stated}，前 {known} 期的中位数为 {expected}，相差 {difference}，"
-    "是平常波动的 {times} 倍：请核对，或说明原因。",
+    "{beyond}：请核对，或说明原因。",
     "zero_run": "{subject}连续 {count} 期均为 0：请核对是否漏报，或说明原因。",
-    "never_fixed": "{when}{found}共 {how_many}，{fixed}却一直为 0：请核对是否漏报整改，或说明原因。",
+    "never_fixed": "{when}{found}共 {how_many}，{fixed}{none}：请核对是否漏报整改，或说明原因。",
     "not_falling": "“{subject}”累计 {stated}，比{previous_period}的 {expected} 还少：请核对，或说明下降的原因。",
     "accumulates": "“{subject}”累计 {stated}，{previous_period}累计 {before} 加本期 {single} 却为 {expected}，不符。",
     "stated_change": "{subject}填报 {stated}，按本期 {value}、{base_period} {base} 计算应为 {expected}。",
@@ -710,7 +710,10 @@ class Compiler:
         divided_by: tuple[Column, ...] = (),
     ) -> Check:
         """Return a check; one with a ``suffix`` says something of its own, whatever message the rule declares."""
+        severity = severity or rule.severity
         message = rule.message if rule.message and not suffix else message or MESSAGES[kind + suffix]
+        if severity is Severity.QUESTION and not rule.message and "请" not in message:
+            message = f"{message.removesuffix('。')}：请核对，或说明原因。"
         known = {**values, "stated": stated, "expected": expected, "unit": "unit_name", "period": "period_name"}
         for column in columns:
             known.setdefault(column.indicator_id, self.shown(self.column(column)))
@@ -723,7 +726,7 @@ class Compiler:
             declared=f"{self.form.form_id}.{rule.rule_id}",
             rule_id=f"{self.form.form_id}.{rule_id or rule.rule_id}{suffix}",
             rule_kind=kind,
-            severity=severity or rule.severity,
+            severity=severity,
             columns=tuple(dict.fromkeys(columns)),
             condition=f"{''.join(outside)}not ({self._were_read(columns, needs_partners)}) or ({condition})",
             stated=stated,
@@ -816,7 +819,7 @@ class Compiler:
                 conditions.append(f"(opens_window or coalesce({read}, true))")
         return " and ".join(conditions)
 
-    def names(self, columns: Sequence[Column], *, in_brackets: bool = False) -> str:
+    def names(self, columns: Sequence[Column], *, joined_by: str = "＋", in_brackets: bool = False) -> str:
         """Return the captions of columns as an SQL literal; columns of another form carry its title.
 
         With ``in_brackets`` several of them stand in brackets, as the terms of a fraction.
@@ -826,7 +829,7 @@ class Compiler:
             form = self.catalog.form_by_id[column.form_id]
             caption = next(item.caption for item in form.indicators if item.indicator_id == column.indicator_id)
             captions.append(caption if form is self.form else f"《{form.title}》{caption}")
-        added = "＋".join(captions)
+        added = joined_by.join(captions)
         return literal(f"（{added}）" if in_brackets and len(captions) > 1 else added)
 
     @staticmethod
