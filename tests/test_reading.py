@@ -649,6 +649,14 @@ class TestTotals:
         assert (finding.kind, finding.cells, finding.stated) == ("total_of_one_differs", "隐患!C6", "1")
         assert finding.expected == str(HEKOU[2]) and finding in result.submissions[0].findings
 
+    def test_another_unit_above_a_table_of_one_is_asked_about(self, read: Read) -> None:
+        result = read(
+            Sheet([["2025年8月检查情况表"], ["填报单位：上坡街道"], ["单位", "检查次数", "立案数"], ["河口镇", 3, 1]])
+        )
+        finding = only(result)
+        assert (finding.kind, finding.stated, finding.expected) == ("unit_line_differs", "上坡街道", "河口镇")
+        assert (finding.cells, list(by_unit(result))) == ("Sheet1!A4", ["hekou"])
+
     def test_where_a_row_is_left_out_the_total_is_not_that_of_one_unit(self, read: Read) -> None:
         result = read(hazards(HEKOU, ["下游镇", 1, 1, 0, 0, 0], ["合计", 6, 5, 1, 0, 2.5]))
         assert only(result).kind == "unknown_unit"

@@ -177,6 +177,12 @@ READING_KINDS: dict[str, ReadingKind] = {
         "本表只有一个单位，合计行的“{indicator}”为 {stated}，与该单位一行的 {expected} 不符。",
         "{cells}: the total row of a table of one unit says {stated}, the unit's row {expected}",
     ),
+    "unit_line_differs": ReadingKind(
+        Severity.QUESTION,
+        "submission",
+        "表上写的填报单位是“{stated}”，表内填的却是“{expected}”，已按“{expected}”采集，请核对。",
+        "{cells}: the sheet names {stated} as its unit, its row {expected}; the row was believed",
+    ),
     "unit_not_in_force": ReadingKind(
         Severity.ERROR,
         "file",

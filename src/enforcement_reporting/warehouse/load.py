@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ from enforcement_reporting.findings import ReadingFinding
 from enforcement_reporting.warehouse.figures import Stated, copy_figures
 from enforcement_reporting.workbook import ReadSubmission, ReadWorkbook
 from enforcement_reporting.workdays import days_counted
+
+log = logging.getLogger(__name__)
 
 _SHOWN = 30  # characters of an explanation in what is said of it
 
@@ -46,6 +49,9 @@ def load_catalog_tables(connection: psycopg.Connection, catalog: Catalog) -> boo
         row = connection.execute("select catalog_sha256 from catalog.state").fetchone()
         if row and row[0] == catalog.sha256:
             return False
+        known = {authority_id for (authority_id,) in connection.execute("select authority_id from catalog.authorities")}
+        if gone := sorted(known - catalog.authority_by_id.keys()):
+            log.warning("authorities that are declared no longer, and are left out of the marts: %s", ", ".join(gone))
         for table, columns, rows in _catalog_rows(catalog):
             name = sql.Identifier("catalog", table)
             connection.execute(sql.SQL("delete from {}").format(name))

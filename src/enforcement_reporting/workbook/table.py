@@ -439,7 +439,8 @@ class Table:
     def read_rows(self, period: Period, result: ReadWorkbook) -> None:
         """Read one submission from each row that names a unit, and the printed total row as a statement.
 
-        What a table of one unit adds up says nothing of all units: its total row is held against that unit's.
+        What a table of one unit adds up says nothing of all units: its total row is held against that unit's, and so is
+        the unit in a line such as 填报单位：….
         """
         assert self.unit_column is not None
         form = self._form
@@ -468,13 +469,22 @@ class Table:
             else:
                 found.append(self._submission(row, unit.unit_id, period, "unit", unit.name))
                 rows_of_unit[unit.unit_id] = found[-1]
+                name_stands_in = cells
         if rows == len(rows_of_unit) == 1 < len({unit.unit_id for unit in self._units.values()}):
             (own,) = rows_of_unit.values()
             own.findings += [finding for item in found if item is not own for finding in self._differences(item, own)]
+            own.findings += self._unit_line_differs(own, name_stands_in)
             found = [own]
         result.submissions += found
         if not rows and not found:
             result.file_findings.append(self.header_finding("no_rows"))
+
+    def _unit_line_differs(self, own: ReadSubmission, cells: str) -> Iterator[ReadingFinding]:
+        """Yield that the sheet names another unit than its only row."""
+        named, _ = units_named(self.sheet.units_in(self.rows_outside()), self._units)
+        if named and own.unit_id not in {unit.unit_id for unit in named}:
+            expected = next(unit.name for unit in self._units.values() if unit.unit_id == own.unit_id)
+            yield self.finding("unit_line_differs", cells=cells, stated=named[0].name, expected=expected)
 
     def _differences(self, total: ReadSubmission, own: ReadSubmission) -> Iterator[ReadingFinding]:
         """Yield where the total row of a table says something else than the only row that it is the total of."""
