@@ -92,7 +92,6 @@ MAILS = [
     ("ziran_ziyuan@licheng.example", "已通过：0904期", 0),
     ("xiefucheng@licheng.example", "请核实：0904期", 1),
     ("gongchen@licheng.example", "催报：0912期", 0),
-    ("gongchen@licheng.example", "催报：0912期", 0),
     ("all@licheng.example", "请更正：0926期", 1),
     ("wenlv@licheng.example", "请更正：0926期", 1),
     ("xiefucheng@licheng.example", "请核实：0926期", 1),
