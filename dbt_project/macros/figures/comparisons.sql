@@ -156,7 +156,8 @@ bases as {{ 'not ' if kinds[0].bases }}materialized (
         '环比' as comparison,
         previous_period_id as base_period_id
     from periods_compared
-    where period_kind != 'year_to_date'
+    -- What a summary of the year so far has for its own is its last period's, which is compared by itself.
+    where period_kind != 'year_to_date' or reported_as = period_id
 ),
 
 -- A figure stands in its own period, and as the base of those that are compared with it.
@@ -265,9 +266,10 @@ changed as (
         *,
         case
             when unit_of_measure != '%' and not counts_from_another_day
-                then {{ exact_ratio('100 * delta', 'abs(base_value)') }}
+                then {{ exact_difference(exact_ratio('100 * delta', 'abs(base_value)')) }}
         end as change_percent,
-        case when unit_of_measure = '%' and not counts_from_another_day then delta end as change_points
+        case when unit_of_measure = '%' and not counts_from_another_day then {{ exact_difference('delta') }} end
+            as change_points
     from compared
 ),
 

@@ -87,7 +87,6 @@ terms_valued as (
         end as cumulative_value,
         case
             when terms.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.single_value
-            when terms.measure_kind = 'flow' and periods_matched.is_same_window then null
             when terms.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
         end as single_value
     from {{ periods }} as asked

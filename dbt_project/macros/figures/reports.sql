@@ -208,7 +208,6 @@ all_places as (
         on
             own.layout_id = own_places.layout_id
             and not own_places.is_summed
-            and own_places.replacing_id is null
     where own.layout_id in (select places.layout_id from places where places.is_summed)
 ),
 

@@ -1,7 +1,7 @@
 {#
     Which submissions the figures are taken from. A world says which: `now` those that stand; `as_of` those that stood at
     an instant; with `without`, those that would have stood then had this one submission not come; with `count_returned`,
-    the latest ones, sent back or not.
+    in the place of these the ones that wait for their correction.
 
     An instant and a submission are SQL expressions, such as the arguments of a function.
 #}
@@ -15,17 +15,20 @@
 
 {% macro stands(submission, world) -%}
     {%- if world.count_returned -%}
-    {{ submission }}.outcome != 'received'
-            and not exists (
-                select 1
-                from {{ ref('fct_submissions') }} as later_checked
-                where
-                    {{ submission }}.form_id = later_checked.form_id
-                    and {{ submission }}.period_id = later_checked.period_id
-                    and {{ submission }}.unit_id = later_checked.unit_id
-                    and {{ submission }}.row_role = later_checked.row_role
-                    and {{ submission }}.revision < later_checked.revision
-                    and later_checked.outcome != 'received'
+    (
+                {{ awaits_correction(submission ~ '.') }}
+                or (
+                    {{ submission }}.is_standing
+                    and not exists (
+                        select 1
+                        from {{ ref('fct_submissions') }} as waiting
+                        where
+                            {{ submission }}.form_id = waiting.form_id
+                            and {{ submission }}.period_id = waiting.period_id
+                            and {{ submission }}.unit_id = waiting.unit_id
+                            and {{ awaits_correction('waiting.') }}
+                    )
+                )
             )
     {%- elif world.as_of is none -%}
     {{ submission }}.is_standing

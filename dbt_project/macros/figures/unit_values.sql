@@ -71,8 +71,9 @@ from {{ replaced }}
 {% endmacro %}
 
 {#
-    The figures at every place of the reports' layouts, as a report and the one before it say them. Places of indicators
-    that replaced others of the report (`replacing_id`) are there, and empty.
+    The figures at every place of the reports' layouts, as a report and the one before it say them. Indicators that
+    replaced others of the report (`replacing_id`) have no figure there, but what figures_replaced takes for theirs: what
+    they came to in the period before, and what their periods add up to.
 #}
 {% macro own_figures(reports) %}
 select
@@ -132,7 +133,32 @@ select
         when places.is_summed then reports.summed_known_from
         when places.measure_kind = 'flow' then greatest(reports.known_from, reports.earlier_known_from)
         else reports.known_from
-    end as known_from
+    end as known_from,
+    places.measure_kind,
+    places.is_summed,
+    reports.is_summary,
+    reports.opens_window,
+    -- A summary of what is cumulative is its last period's; what adds up is taken apart in the report.
+    coalesce(figures.cell_states[places.place] = 'not_applicable', false)
+    and not (reports.is_summary and places.is_summed) as is_nothing,
+    coalesce(
+        case
+            when reports.is_summary and places.is_summed then null
+            when reports.first_submission_id = reports.submission_id then figures.cell_states[places.place]
+            else (
+                select firsts.cell_states[others.place]
+                from {{ ref('stg_intake__figures') }} as firsts
+                inner join {{ ref('int_layout_places') }} as others on firsts.layout_id = others.layout_id
+                where
+                    reports.first_submission_id = firsts.submission_id
+                    and places.indicator_id = others.indicator_id
+            )
+        end = 'not_applicable',
+        false
+    ) as first_is_nothing,
+    stated.earlier_value,
+    reports.summed_gaps[places.place] as summed_gap,
+    reports.within_gaps[places.place] as within_gap
 from {{ reports }} as reports
 inner join {{ ref('stg_intake__figures') }} as figures on reports.submission_id = figures.submission_id
 inner join {{ ref('int_layout_places') }} as places on figures.layout_id = places.layout_id
@@ -141,7 +167,7 @@ cross join lateral (
     select
         figures.stated_values[places.place] as value,
         -- The same thing stated the other way, 本月 beside 累计: what is stated need not be derived.
-        case when not reports.is_summary then figures.stated_values[places.counterpart_place] end as counterpart_value,
+        figures.stated_values[places.counterpart_place] as counterpart_value,
         {{ figure_of('earlier', 'figures', 'places', 'reports.earlier_form_as_of') | indent(8) }} as earlier_value
 ) as stated
 cross join lateral (
@@ -154,8 +180,11 @@ cross join lateral (
         case
             when places.measure_kind != 'flow' then null
             when places.is_summed then reports.within_values[places.place]
-            when reports.opens_window then stated.value
-            else coalesce(stated.counterpart_value, stated.value - stated.earlier_value)
+            else coalesce(
+                -- What is stated of a summary's last period alone is not the summary's.
+                case when not reports.is_summary then stated.counterpart_value end,
+                case when reports.opens_window then stated.value else stated.value - stated.earlier_value end
+            )
         end as single_value
 ) as derived
 -- A summary states nothing itself: its figure is the one of its form's own basis.
@@ -166,9 +195,10 @@ where not (reports.is_summary and places.measure_kind not in ('flow', 'stock'))
 {% endmacro %}
 
 {#
-    The figures, in periods before its own, of an indicator that replaced others: their sum, on every basis. What a form
-    did not count then has no figure. What does not apply to a unit adds nothing; what it left blank leaves the sum
-    unknown. `own_figures` names what the macro of that name gives. One row per unit, form, period and indicator.
+    The figures, in periods before its own, of an indicator that replaced others: their sum, and what follows from it on
+    the other basis. What a form did not count then has no figure. What does not apply to a unit adds nothing; what it
+    left blank leaves the sum unknown. `own_figures` names what the macro of that name gives. One row per unit, form,
+    period and indicator.
 #}
 {% macro figures_replaced(own_figures) %}
 with
@@ -177,8 +207,7 @@ replaced as (
     select
         own_figures.*,
         predecessors.indicator_id as successor_id,
-        predecessors.predecessors,
-        own_figures.cell_state = 'not_applicable' as is_nothing
+        predecessors.predecessors
     from {{ ref('stg_catalog__indicator_predecessors') }} as predecessors
     inner join {{ own_figures }} as own_figures
         on
@@ -205,14 +234,18 @@ added as (
         successor_id as indicator_id,
         bool_or(cell_state = 'unreadable') as is_unreadable,
         bool_and(is_nothing) as is_nothing,
-        {%- for value in ['stated_value', 'cumulative_value', 'single_value', 'first_value'] %}
+        {%- for value, is_nothing in [('stated_value', 'is_nothing'), ('first_value', 'first_is_nothing')] %}
         case
-            when count(*) filter (where is_nothing or {{ value }} is not null) = max(predecessors) then sum({{ value }})
+            when count(*) filter (where {{ is_nothing }} or {{ value }} is not null) = max(predecessors)
+                then sum({{ value }})
         end as {{ value }},
         {%- endfor %}
-        {%- for reason in ['cumulative_reason', 'single_reason'] %}
-        min({{ reason }}) filter (where not is_nothing) as {{ reason }},
+        -- Where one does not apply, what it came to before is lost with it: see `followed`.
+        {%- for value in ['cumulative_value', 'single_value'] %}
+        case when count({{ value }}) filter (where not is_nothing) = max(predecessors) then sum({{ value }}) end
+            as {{ value }},
         {%- endfor %}
+        min(single_reason) filter (where not is_nothing) as single_reason,
         max(reported_periods) as reported_periods,
         max(expected_periods) as expected_periods,
         max(sheet) as sheet,
@@ -221,6 +254,39 @@ added as (
         max(known_from) as known_from
     from replaced
     group by unit_id, form_id, period_id, year, successor_id
+),
+
+-- What follows from the sum of each period.
+followed as (
+    select
+        added.*,
+        own.measure_kind,
+        own.is_summed,
+        own.is_summary,
+        own.summed_gap,
+        own.within_gap,
+        case when own.is_summary and own.is_summed then own.single_value else added.stated_value end as value,
+        case when own.is_summed then own.cumulative_value else added.stated_value end as value_so_far,
+        case
+            when own.is_summed then own.single_value
+            when own.opens_window then added.stated_value
+            else added.stated_value - own.earlier_value
+        end as value_alone
+    from added
+    inner join {{ own_figures }} as own
+        on
+            added.unit_id = own.unit_id
+            and added.form_id = own.form_id
+            and added.period_id = own.period_id
+            and added.indicator_id = own.replacing_id
+),
+
+valued as (
+    select
+        *,
+        case when measure_kind = 'flow' and not is_nothing then coalesce(cumulative_value, value_so_far) end as so_far,
+        case when measure_kind = 'flow' and not is_nothing then coalesce(single_value, value_alone) end as alone
+    from followed
 ),
 
 final as (
@@ -232,24 +298,27 @@ final as (
         indicator_id,
         case
             when is_unreadable then 'unreadable'
-            when is_nothing then 'not_applicable'
-            when stated_value is null then 'blank'
-            when stated_value = 0 then 'zero'
+            when is_nothing and not is_summary then 'not_applicable'
+            when value is null then 'blank'
+            when value = 0 then 'zero'
             else 'value'
         end as cell_state,
-        stated_value,
+        value as stated_value,
         null::text as stated_text,
         null::integer as decimals,
-        cumulative_value,
+        so_far as cumulative_value,
         case
-            when cumulative_value is not null then null
-            when stated_value is null then '本期空白'
-            else cumulative_reason
+            when so_far is not null then null
+            when measure_kind != 'flow' then '不累加'
+            when is_summed and (is_summary or value is not null) then summed_gap
+            else '本期空白'
         end as cumulative_reason,
-        single_value,
+        alone as single_value,
         case
-            when single_value is not null then null
-            when stated_value is null then '本期空白'
+            when alone is not null then null
+            when measure_kind != 'flow' then '不相减'
+            when is_summed and is_summary then within_gap
+            when value is null then '本期空白'
             else single_reason
         end as single_reason,
         first_value,
@@ -259,7 +328,7 @@ final as (
         cell,
         submission_id,
         known_from
-    from added
+    from valued
 )
 
 select * from final

@@ -6,7 +6,7 @@
 ) }}
 
 -- What is to be known of an indicator where its figures are taken out of arrays. An indicator that replaced others of a
--- layout has a row without a place there.
+-- layout has a place behind all others, where nothing is stated: what it comes to is worked out.
 with
 
 -- A layout never changes, and what is known of indicators does with the catalog only.
@@ -35,6 +35,16 @@ places as (
     cross join lateral unnest(layouts.indicator_ids) with ordinality as places (indicator_id, place)
 ),
 
+replacing as (
+    select distinct
+        places.layout_id,
+        places.indicator_ids,
+        predecessors.indicator_id
+    from places
+    inner join predecessors on places.indicator_id = predecessors.predecessor_id
+    where array_position(places.indicator_ids, predecessors.indicator_id) is null
+),
+
 final as (
     select
         places.layout_id,
@@ -51,20 +61,21 @@ final as (
 
     union all
 
-    select distinct
-        places.layout_id,
-        predecessors.indicator_id,
-        null::integer as place,
-        predecessors.indicator_id as replacing_id,
+    select
+        replacing.layout_id,
+        replacing.indicator_id,
+        (
+            cardinality(replacing.indicator_ids)
+            + row_number() over (partition by replacing.layout_id order by replacing.indicator_id)
+        )::integer as place,
+        replacing.indicator_id as replacing_id,
         coalesce(indicators.measure_kind, 'rate') as measure_kind,
-        false as is_summed,
+        coalesce(indicators.measure_kind = 'flow' and indicators.figures = 'single', false) as is_summed,
         null::integer as counterpart_place,
         indicators.effective_from,
         indicators.comparable_from
-    from places
-    inner join predecessors on places.indicator_id = predecessors.predecessor_id
-    left join indicators on predecessors.indicator_id = indicators.indicator_id
-    where array_position(places.indicator_ids, predecessors.indicator_id) is null
+    from replacing
+    left join indicators on replacing.indicator_id = indicators.indicator_id
 )
 
 select * from final

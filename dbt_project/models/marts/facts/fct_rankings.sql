@@ -15,7 +15,8 @@ rankings as (
     ) | indent(4) }}
 ),
 
-with_returned_counted as (
+-- Put down: the planner expects next to nothing of it, and would work it out for each rank.
+with_returned_counted as materialized (
     {%- if correction_is_awaited() %}
     select * from {{ ref('int_rankings_with_returned_counted') }}
     {%- else %}
