@@ -39,7 +39,8 @@ DEFINITIONS = {
 authority_id: au
 name: 市应急局
 units: {unit_id: all, name: 全市, kind: 全市, members: [{unit_id: a, name: 甲镇, kind: 镇街},
-  {unit_id: b, name: 乙镇, kind: 镇街}, {unit_id: c, name: 丙镇, kind: 镇街}]}
+  {unit_id: b, name: 乙镇, kind: 镇街}, {unit_id: c, name: 丙镇, kind: 镇街},
+  {unit_id: d, name: 丁镇, kind: 镇街, valid_from: 2025-03-10}]}
 """,
     "catalog/au/forms/both.yaml": form(
         "both",
@@ -90,6 +91,9 @@ def story() -> Sending:
         kind = {"penalties": 9} if month > 6 else {"warned": 1, "fined": 5 if month == 6 else 2}
         send("a", "f", f"2025-{month:02}", checks=checks, **kind)
         send("a", "s", f"2025-{month:02}", **({"patrols": 3} if month > 6 else {"day": 1, "night": 2}))
+    for month in (3, 4, 5):  # d was founded in March
+        send("d", "f", f"2025-{month:02}", checks=month, warned=1, fined=0)
+        send("d", "s", f"2025-{month:02}", day=1, night=month)
     for month, accidents in enumerate((2, 5, 6), 1):
         send("a", "y", f"2025-M01-M{month:02}", f"2025-{month + 1:02}-05", accidents=accidents)
     for month, over, under in ((1, 16, 3), (2, 11, 10)):
@@ -131,8 +135,8 @@ def told(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFa
     return Marts(settings)
 
 
-def derived(told: Marts, indicator: str, period: str) -> tuple[object, ...]:
-    row = told.figure("a", indicator, period)
+def derived(told: Marts, indicator: str, period: str, unit: str = "a") -> tuple[object, ...]:
+    row = told.figure(unit, indicator, period)
     return row["stated_value"], row["cumulative_value"], row["single_value"]
 
 
@@ -172,6 +176,18 @@ def test_the_figures_of_a_past_day_are_the_same(told: Marts) -> None:
             "indicator_values_as_of", "au", period, "2026-03-01", unit_id="a", indicator_id=indicator
         )  # fmt: skip
         assert (row["stated_value"], row["cumulative_value"], row["single_value"]) == derived(told, indicator, period)
+
+
+def test_a_unit_that_was_founded_within_the_year_is_not_asked_for_what_was_before(told: Marts) -> None:
+    assert derived(told, "f.checks", "2025-03", "d") == (3, 3, 3)
+    assert derived(told, "f.checks", "2025-05", "d") == (5, 5, 1)
+    assert derived(told, "f.checks", "2025-Q1", "d") == (3, 3, 3)
+    assert derived(told, "s.night", "2025-03", "d") == (3, 3, 3)
+    assert derived(told, "s.night", "2025-05", "d") == (5, 12, 5)
+    assert derived(told, "s.night", "2025-Q1", "d") == (3, 3, 3)
+    assert derived(told, "s.patrols", "2025-05", "d") == (6, 15, 6)
+    row = told.figure("d", "s.night", "2025-05")
+    assert (row["reported_periods"], row["expected_periods"]) == (3, 3)
 
 
 def test_year_to_date_forms_are_compared_with_the_period_before(told: Marts) -> None:

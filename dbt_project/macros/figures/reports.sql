@@ -2,7 +2,8 @@
     What stands for each (form_id, period_id, unit_id) in `scope`, or with `of_units` false for each (form_id, period_id)
     of whoever reported it, and what its figures are worked out with: the report of the period before, the one first
     published, how many of the window's periods were reported, and in arrays in the order of its layout what it states for
-    the period alone, added up. One row per unit, form and period reported.
+    the period alone, added up. For a unit that was founded within a window, that begins with its first period. One row
+    per unit, form and period reported.
 #}
 {% macro reports(scope, world, of_units=true) %}
 with
@@ -43,6 +44,7 @@ periods_asked as materialized (
         previous_periods.period_name as previous_period_name,
         previous_periods.reported_as as previous_reported_as,
         previous_periods.form_as_of as earlier_form_as_of,
+        previous_periods.ends_on as previous_ends_on,
         (
             select count(*)::integer
             from periods as members
@@ -75,7 +77,8 @@ standing as (
         submissions.unit_id,
         periods_asked.*,
         submissions.submission_id,
-        submissions.known_from
+        submissions.known_from,
+        units.valid_from
     from periods_asked
     {%- if of_units %}
     inner join {{ scope }} as scope
@@ -89,6 +92,7 @@ standing as (
             and periods_asked.reported_as = submissions.period_id
             {{ 'and scope.unit_id = submissions.unit_id' if of_units }}
             and {{ stands('submissions', world) }}
+    left join {{ ref('stg_catalog__units') }} as units on submissions.unit_id = units.unit_id
 ),
 
 -- Of all units, so that it is found by form and period.
@@ -144,6 +148,7 @@ members as (
             and standing.accumulates_from = periods.accumulates_from
             and standing.calendar_kind = periods.period_kind
             and standing.ends_on >= periods.ends_on
+            and (periods.ends_on >= standing.valid_from or periods.ends_on = standing.ends_on) is not false
     left join submissions
         on
             periods.form_id = submissions.form_id
@@ -232,7 +237,7 @@ final as (
         standing.period_id,
         standing.year,
         standing.reported_as != standing.period_id as is_summary,
-        standing.opens_window,
+        standing.opens_window or coalesce(standing.previous_ends_on < standing.valid_from, false) as opens_window,
         standing.submission_id,
         standing.known_from,
         standing.previous_period_name,
@@ -241,7 +246,20 @@ final as (
         earlier.known_from as earlier_known_from,
         coalesce(first_submissions.submission_id, standing.submission_id) as first_submission_id,
         coalesce(reported.reported_periods, 0) as reported_periods,
-        standing.expected_periods,
+        case
+            when standing.valid_from > standing.accumulates_from
+                then (
+                    select count(*)::integer
+                    from periods as members
+                    where
+                        standing.form_id = members.form_id
+                        and standing.accumulates_from = members.accumulates_from
+                        and standing.calendar_kind = members.period_kind
+                        and standing.ends_on >= members.ends_on
+                        and (members.ends_on >= standing.valid_from or members.ends_on = standing.ends_on)
+                )
+            else standing.expected_periods
+        end as expected_periods,
         summed.summed_values,
         summed.summed_gaps,
         summed.within_values,
