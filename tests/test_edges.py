@@ -91,6 +91,7 @@ def story() -> Sending:
         kind = {"penalties": 9} if month > 6 else {"warned": 1, "fined": 5 if month == 6 else 2}
         send("a", "f", f"2025-{month:02}", checks=checks, **kind)
         send("a", "s", f"2025-{month:02}", **({"patrols": 3} if month > 6 else {"day": 1, "night": 2}))
+    send("d", "s", "2025-02", day=9, night=9)  # of before it was there: nobody waits for it, and nothing counts on it
     for month in (3, 4, 5):  # d was founded in March
         send("d", "f", f"2025-{month:02}", checks=month, warned=1, fined=0)
         send("d", "s", f"2025-{month:02}", day=1, night=month)

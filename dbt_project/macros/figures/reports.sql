@@ -114,6 +114,8 @@ reported as (
             members.form_id = submissions.form_id
             and members.period_id = submissions.period_id
             and {{ stands('submissions', world) }}
+    left join {{ ref('stg_catalog__units') }} as units on submissions.unit_id = units.unit_id
+    where (members.ends_on >= units.valid_from or members.ends_on = periods_asked.ends_on) is not false
     group by submissions.unit_id, periods_asked.form_id, periods_asked.period_id
 ),
 
