@@ -649,6 +649,10 @@ class TestTotals:
         assert (finding.kind, finding.cells, finding.stated) == ("total_of_one_differs", "隐患!C6", "1")
         assert finding.expected == str(HEKOU[2]) and finding in result.submissions[0].findings
 
+    def test_the_total_of_a_table_of_one_unit_may_be_rounded(self, read: Read) -> None:
+        result = read(hazards([*HEKOU[:-1], 2.54], ["合计", *HEKOU[1:-1], 2.5]))
+        assert findings(result) == []
+
     def test_another_unit_above_a_table_of_one_is_asked_about(self, read: Read) -> None:
         result = read(
             Sheet([["2025年8月检查情况表"], ["填报单位：上坡街道"], ["单位", "检查次数", "立案数"], ["河口镇", 3, 1]])

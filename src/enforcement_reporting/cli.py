@@ -363,12 +363,8 @@ def obligations(
     """Print who owes what: missing, late, put off, due next."""
     with _warehouse(settings) as warehouse:
         from enforcement_reporting import report
-        from enforcement_reporting.catalog import NotDeclared
 
-        try:
-            report.print_obligations(warehouse, _instant(at, "--at"), unit, form, days, everything)
-        except NotDeclared as error:
-            raise CannotBeDone(str(error)) from None
+        report.print_obligations(warehouse, _instant(at, "--at"), unit, form, days, everything)
 
 
 @main.command()
@@ -541,7 +537,7 @@ def _warehouse(settings: Settings) -> Iterator[Settings]:
     import psycopg
     import sqlalchemy as sa
 
-    from enforcement_reporting.catalog import CatalogError
+    from enforcement_reporting.catalog import CatalogError, NotDeclared
     from enforcement_reporting.local.postgres import LocalServerError, local_warehouse
     from enforcement_reporting.marts import MartsError
     from enforcement_reporting.warehouse import WarehouseError
@@ -549,7 +545,7 @@ def _warehouse(settings: Settings) -> Iterator[Settings]:
     try:
         with local_warehouse(settings) as warehouse:
             yield warehouse
-    except (CatalogError, LocalServerError, MartsError, WarehouseError) as error:
+    except (CatalogError, LocalServerError, MartsError, NotDeclared, WarehouseError) as error:
         raise CannotBeDone(str(error)) from None
     except sa.exc.ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable):

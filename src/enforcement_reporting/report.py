@@ -217,7 +217,8 @@ def print_impact(settings: Settings, submission_id: str, console: Console | None
         """
         select i.kind, u.unit_name, p.period_name,
             coalesce(
-                n.indicator_name, m.metric_name, b.scoreboard_name || '·' || coalesce(t.item_name, '总分'), i.subject_id
+                n.indicator_name, m.metric_name, b.scoreboard_name || '·' || coalesce(t.item_name, '总得分'),
+                i.subject_id
             ) as subject,
             i.basis, i.value_before, i.value_after
         from marts.impact_of(:submission_id) i

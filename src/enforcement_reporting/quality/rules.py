@@ -820,7 +820,7 @@ class Compiler:
         return " and ".join(conditions)
 
     def names(self, columns: Sequence[Column], *, joined_by: str = "＋", in_brackets: bool = False) -> str:
-        """Return the captions of columns as an SQL literal; columns of another form carry its title.
+        """Return the captions of columns, joined, as an SQL literal; columns of another form carry its title.
 
         With ``in_brackets`` several of them stand in brackets, as the terms of a fraction.
         """

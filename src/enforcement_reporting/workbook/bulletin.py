@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ from enforcement_reporting.texts import MONEY, joined, plain
 from enforcement_reporting.workbook.cells import Cell
 from enforcement_reporting.workbook.grid import Grid, as_text
 from enforcement_reporting.workbook.labels import EXAMPLES
-from enforcement_reporting.workbook.measures import Measure, Reading, measure_of, read_typed
+from enforcement_reporting.workbook.measures import Measure, Reading, agree, measure_of, read_typed
 from enforcement_reporting.workbook.submission import Observations, ReadSubmission, ReadWorkbook, Unbound
 
 _TITLE_ROWS = 12  # in which a bulletin's title stands, perhaps over several of them
@@ -307,7 +307,7 @@ class BulletinReader:
         for item in statements:
             key = (item.unit_id, item.period.period_id)
             first = by_key.setdefault(key, {}).setdefault(item.indicator_id, item)
-            if first is not item and not _agree(first.reading, item.reading):
+            if first is not item and not agree(first.reading, item.reading):
                 again.setdefault(key, []).append(item)
         for key, by_indicator in by_key.items():
             some = next(iter(by_indicator.values()))
@@ -430,15 +430,6 @@ def _sentences(line: _Line) -> Iterator[_Line]:
 def _each(text: str, units: Iterable[str], number: str) -> list[tuple[str, str]]:
     names = "|".join(sorted(map(re.escape, units), key=len, reverse=True))
     return re.findall(f"({names})(?:为|:)?({number})", text)
-
-
-def _agree(one: Reading, other: Reading) -> bool:
-    """Return whether two figures are the same, or one is the other rounded."""
-    if one.value is None or other.value is None:
-        return one.value is other.value
-    decimals = min(one.decimals or 0, other.decimals or 0)
-    step = Decimal(1).scaleb(-decimals)
-    return one.value.quantize(step, ROUND_HALF_UP) == other.value.quantize(step, ROUND_HALF_UP)
 
 
 def _cell(row: Sequence[Cell], column: int) -> Cell:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property, lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from enforcement_reporting.workbook.cells import Cell, Parsed, State, parse_stored, parse_text
 from enforcement_reporting.workbook.formats import NumberFormat
@@ -107,6 +107,21 @@ def read_typed(text: str, measure: Measure) -> Reading:
     return _reading(
         text, parse_text(text, measure.unit_of_measure, measure.written_in, measure.not_applicable), measure
     )
+
+
+class _Number(Protocol):
+    @property
+    def value(self) -> Decimal | None: ...
+    @property
+    def decimals(self) -> int | None: ...
+
+
+def agree(one: _Number, other: _Number) -> bool:
+    """Return whether two figures are the same, or one is the other rounded."""
+    if one.value is None or other.value is None:
+        return one.value is other.value
+    step = Decimal(1).scaleb(-min(one.decimals or 0, other.decimals or 0))
+    return one.value.quantize(step, ROUND_HALF_UP) == other.value.quantize(step, ROUND_HALF_UP)
 
 
 def unreadable(text: str) -> Reading:

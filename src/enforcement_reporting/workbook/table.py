@@ -24,6 +24,7 @@ from enforcement_reporting.workbook.measures import (
     TYPED,
     Measure,
     Reading,
+    agree,
     measure_of,
     read_number,
     read_typed,
@@ -470,8 +471,9 @@ class Table:
                 found.append(self._submission(row, unit.unit_id, period, "unit", unit.name))
                 rows_of_unit[unit.unit_id] = found[-1]
                 name_stands_in = cells
-        if rows == len(rows_of_unit) == 1 < len({unit.unit_id for unit in self._units.values()}):
-            (own,) = rows_of_unit.values()
+        (own,) = rows_of_unit.values() if rows == len(rows_of_unit) == 1 else (None,)
+        # As nearly all sheets are: whether there are other units is seen at the first.
+        if own and any(unit.unit_id != own.unit_id for unit in self._units.values()):
             own.findings += [finding for item in found if item is not own for finding in self._differences(item, own)]
             own.findings += self._unit_line_differs(own, name_stands_in)
             found = [own]
@@ -481,7 +483,8 @@ class Table:
 
     def _unit_line_differs(self, own: ReadSubmission, cells: str) -> Iterator[ReadingFinding]:
         """Yield that the sheet names another unit than its only row."""
-        named, _ = units_named(self.sheet.units_in(self.rows_outside()), self._units)
+        lines = self.sheet.units_in(self.rows_outside())
+        named = units_named(lines, self._units)[0] if lines else []
         if named and own.unit_id not in {unit.unit_id for unit in named}:
             expected = next(unit.name for unit in self._units.values() if unit.unit_id == own.unit_id)
             yield self.finding("unit_line_differs", cells=cells, stated=named[0].name, expected=expected)
@@ -490,7 +493,7 @@ class Table:
         """Yield where the total row of a table says something else than the only row that it is the total of."""
         indicators = self.match.plan(self.grid.left, self.money).indicators
         for indicator, said, of_unit in zip(indicators, total.observations, own.observations, strict=True):
-            if said.value is not None and of_unit.value is not None and said.value != of_unit.value:
+            if None not in (said.value, of_unit.value) and not agree(said, of_unit):
                 yield self.finding(
                     "total_of_one_differs",
                     cells=f"{self.grid.name}!{said.cell}",
