@@ -114,15 +114,7 @@ select
     case
         -- Nobody published the sum of what each period states for itself.
         when reports.is_summary and places.is_summed then null
-        when reports.first_submission_id = reports.submission_id then stated.value
-        else (
-            select firsts.stated_values[others.place]
-            from {{ ref('stg_intake__figures') }} as firsts
-            inner join {{ ref('int_layout_places') }} as others on firsts.layout_id = others.layout_id
-            where
-                reports.first_submission_id = firsts.submission_id
-                and places.indicator_id = others.indicator_id
-        )
+        else {{ in_first_published('stated_values') | indent(8) }}
     end as first_value,
     reports.reported_periods,
     reports.expected_periods,
@@ -144,15 +136,7 @@ select
     coalesce(
         case
             when reports.is_summary and places.is_summed then null
-            when reports.first_submission_id = reports.submission_id then figures.cell_states[places.place]
-            else (
-                select firsts.cell_states[others.place]
-                from {{ ref('stg_intake__figures') }} as firsts
-                inner join {{ ref('int_layout_places') }} as others on firsts.layout_id = others.layout_id
-                where
-                    reports.first_submission_id = firsts.submission_id
-                    and places.indicator_id = others.indicator_id
-            )
+            else {{ in_first_published('cell_states') | indent(12) }}
         end = 'not_applicable',
         false
     ) as first_is_nothing,
@@ -193,6 +177,21 @@ cross join lateral (
 ) as owned
 where not (reports.is_summary and places.measure_kind not in ('flow', 'stock'))
 {% endmacro %}
+
+{#  What the submission of the period that was published first has in an array of what is at a place of own_figures. #}
+{% macro in_first_published(array) -%}
+case
+    when reports.first_submission_id = reports.submission_id then figures.{{ array }}[places.place]
+    else (
+        select firsts.{{ array }}[others.place]
+        from {{ ref('stg_intake__figures') }} as firsts
+        inner join {{ ref('int_layout_places') }} as others on firsts.layout_id = others.layout_id
+        where
+            reports.first_submission_id = firsts.submission_id
+            and places.indicator_id = others.indicator_id
+    )
+end
+{%- endmacro %}
 
 {#
     The figures, in periods before its own, of an indicator that replaced others: their sum, and what follows from it on
