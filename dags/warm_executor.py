@@ -16,11 +16,9 @@ class WarmLocalExecutor(LocalExecutor):
     """Runs tasks on this machine, as forks of a process that has imported what they need."""
 
     def start(self) -> None:
-        """Import it all, then start as ever."""
-        from enforcement_reporting import intake, marts, quality, warehouse  # noqa: F401 - imported for the forks
+        """Import it all and read the dbt project, then start as ever."""
         from enforcement_reporting.settings import Settings
+        from enforcement_reporting.warming import warm_up
 
-        warehouse.import_alembic()
-        quality.import_great_expectations()
-        marts.import_dbt(Settings.from_environment())
+        warm_up(Settings.from_environment())
         super().start()

@@ -553,19 +553,16 @@ def test_a_mart_that_cannot_be_built_is_named_and_nothing_is_forgotten(story: St
     assert one(everything(story.settings), "fct_indicator_values", period_id=MARCH)["stated_value"] == 1
 
 
-def test_who_forks_others_reads_the_project_as_the_last_build_left_it(
-    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_who_forks_others_reads_the_project_and_a_project_that_cannot_be_read_hinders_nobody(
+    story: Story, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    read: list[Manifest] = []
-    decode = Manifest.from_msgpack
-    monkeypatch.setattr(Manifest, "from_msgpack", lambda content: read.append(decode(content)))
-    marts.import_dbt(story.settings)
-    assert [any(node.endswith(".fct_rankings") for node in manifest.nodes) for manifest in read] == [True]
-    (tmp_path / "dbt/target").mkdir(parents=True)
-    marts.import_dbt(replace(story.settings, state=tmp_path))  # there is nothing to read
-    (tmp_path / "dbt/target/partial_parse.msgpack").write_bytes(b"of another version")
-    marts.import_dbt(replace(story.settings, state=tmp_path))
-    assert len(read) == 1
+    settings = replace(story.settings, state=tmp_path)
+    marts.read_project(settings)
+    content = (tmp_path / "dbt/target/partial_parse.msgpack").read_bytes()
+    assert "model.enforcement_reporting.fct_rankings" in Manifest.from_msgpack(content).nodes
+    assert not caplog.records
+    marts.read_project(replace(settings, dbt_project=tmp_path))
+    assert "could not be read beforehand" in caplog.text
 
 
 def test_a_build_opens_a_connection_for_each_thread_and_not_for_each_model(story: Story) -> None:

@@ -6,18 +6,14 @@ from pathlib import Path
 
 import project
 
-from enforcement_reporting import marts, quality, warehouse
+from enforcement_reporting.warming import warm_up
 
 run = project.run
 
 
 def prepare(definitions: Path, database_url: str) -> None:
-    """Do what was done before there is a job: what the executor does, and the build before this one."""
-    settings = project.settings_of(definitions, database_url)
-    marts.run_dbt(settings, ["parse", "--no-write-json"])
-    warehouse.import_alembic()
-    quality.import_great_expectations()
-    marts.import_dbt(settings)
+    """Do what is done before there is a job, by the executor."""
+    warm_up(project.settings_of(definitions, database_url))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
@@ -162,21 +162,24 @@ def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], d
         yield figures
 
 
-def import_dbt(settings: Settings | None = None) -> None:
-    """Import dbt with its adapter. It takes a second; a process from which others are forked may do it for them.
+def read_project(settings: Settings) -> None:
+    """Import dbt and let it read the project, for a process from which others are forked.
 
-    With ``settings``, read the project as well, as the run before left it: how that is read dbt works out only then.
+    They find the project read, and what dbt works out when it is first run in a process. That is all this is for:
+    where it fails it says so in the log, and the first build will fail of the same.
     """
+    try:
+        run_dbt(settings, ["parse", "--no-write-json"])
+    except Exception:
+        log.warning("marts: the dbt project could not be read beforehand", exc_info=True)
+
+
+def import_dbt() -> None:
+    """Import dbt with its adapter, which takes a second."""
     left_at_exit()
     with not_collected():
         import dbt.adapters.postgres
-        import dbt.cli.main
-        from dbt.constants import PARTIAL_PARSE_FILE_NAME
-
-        if settings is not None:
-            with suppress(Exception):  # there was none, or it was another version's: dbt reads all files then
-                content = (_dbt_state(settings) / "target" / PARTIAL_PARSE_FILE_NAME).read_bytes()
-                dbt.contracts.graph.manifest.Manifest.from_msgpack(content)
+        import dbt.cli.main  # noqa: F401
 
 
 @cache

@@ -11,10 +11,8 @@ returned it; it is accepted from the instant at which a partner arrived that put
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from enforcement_reporting.catalog import load_catalog
+from enforcement_reporting.deferred import import_when_used
 from enforcement_reporting.findings import LEFT_OUT, Severity
 from enforcement_reporting.garbage import left_at_exit, not_collected, seldom_collected
 from enforcement_reporting.quality import past
@@ -122,7 +121,8 @@ def import_great_expectations() -> None:
     It takes seconds. A process from which others are forked may do it for them.
     """
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    _import_when_used("scipy.stats")  # a third of the time; only an expectation of its own asks anything of it
+    for unused in ("scipy.stats", "altair"):
+        import_when_used(unused)
     left_at_exit()
     with not_collected():
         import enforcement_reporting.quality.expect  # noqa: F401
@@ -136,17 +136,6 @@ def validation_by_great_expectations(settings: Settings) -> Iterator[Validation]
 
     with closing(Validation(settings)) as validation:
         yield validation
-
-
-def _import_when_used(name: str) -> None:
-    """Let the next import of a module take effect when something is asked of it."""
-    spec = importlib.util.find_spec(name)
-    if name in sys.modules or spec is None or spec.loader is None:
-        return
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
 
 
 def _marts_due(connection: psycopg.Connection) -> bool:
