@@ -188,4 +188,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
             }
         },
     )
-    return gx.get_context(project_config=config, mode="ephemeral")
+    context = gx.get_context(project_config=config, mode="ephemeral")
+    # It would write all it holds as YAML into memory, twice for each suite, and nobody reads it.
+    context.variables.save = lambda: None
+    return context

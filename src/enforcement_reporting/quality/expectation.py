@@ -10,18 +10,25 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from great_expectations.core.id_dict import IDDict
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
-from great_expectations.execution_engine import SqlAlchemyExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation, render_suite_parameter_string
+from great_expectations.core.result_format import ResultFormat
+from great_expectations.execution_engine import ExecutionEngine, SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import (
+    BatchExpectation,
+    parse_result_format,
+    render_suite_parameter_string,
+)
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import ValidationDependencies
 
 ROWS_SHOWN = 20
-_COUNT, _ROWS = "table.rows_failing_rule", "table.rows_failing_rule.shown"
+_COUNT, _ROWS, _ALL = "table.rows_failing_rule", "table.rows_failing_rule.shown", "table.row_count"
 
 
 class RowsFailingRule(TableMetricProvider):
@@ -86,12 +93,32 @@ class ExpectRowsToSatisfyRule(BatchExpectation):
     statement: str
     columns: list[str]  # of the rows that are shown
 
-    metric_dependencies: ClassVar[tuple[str, ...]] = (_COUNT, _ROWS, "table.row_count")
+    metric_dependencies: ClassVar[tuple[str, ...]] = (_COUNT, _ROWS, _ALL)
     success_keys: ClassVar[tuple[str, ...]] = ("condition", "columns")
     args_keys: ClassVar[tuple[str, ...]] = ("condition",)
 
+    def get_validation_dependencies(
+        self, execution_engine: ExecutionEngine | None = None, runtime_configuration: dict[str, Any] | None = None
+    ) -> ValidationDependencies:
+        """Return the metrics to compute, as any expectation would that has a few for a whole table.
+
+        Those work out their configuration fifty times to say so, which is a third of what a suite costs beside its
+        query.
+        """
+        rows = IDDict(batch_id=self.batch_id, table=None, row_condition=None, condition_parser=None)
+        values: dict[str, dict[str, Any]] = {
+            _COUNT: {"condition": self.condition},
+            _ROWS: {"condition": self.condition, "columns": self.columns},
+            _ALL: {},
+        }
+        result_format = (runtime_configuration or {}).get("result_format", ResultFormat.BASIC)
+        return ValidationDependencies(
+            {name: MetricConfiguration(name, rows, IDDict(of_metric)) for name, of_metric in values.items()},
+            parse_result_format(result_format),
+        )
+
     def _validate(self, metrics: dict[str, Any], *arguments: Any, **kwargs: Any) -> dict[str, Any]:
-        rows, failing = metrics["table.row_count"], metrics[_COUNT]
+        rows, failing = metrics[_ALL], metrics[_COUNT]
         return {
             "success": not failing,
             "result": {
