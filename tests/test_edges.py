@@ -8,6 +8,7 @@ is worked out from the figures sent below.
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -16,7 +17,7 @@ from enforcement_reporting import intake, marts
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
-from test_time import Marts, Sending, record
+from test_time import Marts, Sending, Sent, record
 from test_versions import written
 
 
@@ -62,12 +63,17 @@ units: {unit_id: all, name: 全市, kind: 全市, members: [{unit_id: a, name: �
         *(f"day, {UNTIL}", f"night, {UNTIL}", f"patrols, {FROM}: [day, night]"),
     ),
     "catalog/au/forms/plan.yaml": form("plan", "{kind: year}", "single", "checks"),
+    "catalog/au/forms/pq.yaml": form("pq", "{kind: quarter}", "single", "checks"),
     "catalog/au/forms/y.yaml": form("y", "{kind: year_to_date}", "cumulative", "accidents"),
     "catalog/au/forms/r.yaml": form("r", "{kind: month}", "single", "over", "under"),
     "catalog/au/metrics.yaml": """
 metrics:
   - {metric_id: completion, name: 完成率, form: f, unit_of_measure: "%", scale: 100, decimals: 1,
      numerator: [checks], denominator: [plan.checks]}
+  - {metric_id: by_quarter, name: 季度计划完成率, form: f, unit_of_measure: "%", scale: 100, decimals: 1,
+     numerator: [checks], denominator: [pq.checks], against_schedule: true}
+  - {metric_id: day_by_quarter, name: 日查完成率, form: s, unit_of_measure: "%", scale: 100, decimals: 1,
+     numerator: [day], denominator: [pq.checks]}
   - {metric_id: ratio, name: 次均, form: r, unit_of_measure: 次, decimals: 2, numerator: [over], denominator: [under]}
 """,
     "catalog/au/scoreboards.yaml": """
@@ -82,11 +88,17 @@ rules: [{rule_id: none, kind: amount_count, amount: [checks], count: [checks]}]
 CHECKS = [5, 9, 10, 12, 14, 20, 22, 26, 30, 33, 36, 40]  # of the year so far
 
 
+# Once all else is built: what is planned for the months of the second quarter goes on from it.
+PLAN_CORRECTED = Sent("a", "pq", "2025-Q1", "2025-07-20", "accepted", {"checks": 10})
+
+
 def story() -> Sending:
     send = Sending()
     send("a", "both", "2025-01", total=3, month=4)  # it contradicts itself: what is stated is taken
     send("a", "both", "2025-03", total=30, month=12)
     send("a", "plan", "2025", "2025-01-05", checks=100)
+    send("a", "pq", "2025-Q1", "2025-01-05", checks=12)
+    send("a", "pq", "2025-Q2", "2025-04-05", checks=40)
     for month, checks in enumerate(CHECKS, 1):
         kind = {"penalties": 9} if month > 6 else {"warned": 1, "fined": 5 if month == 6 else 2}
         send("a", "f", f"2025-{month:02}", checks=checks, **kind)
@@ -133,6 +145,8 @@ def told(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFa
     record(settings, story().sent)
     does_not_apply(settings, "2025-06", "f.warned", "s.day")
     marts.build(settings)  # with its tests: December is the sum of the months
+    record(settings, [PLAN_CORRECTED])
+    marts.build(settings)
     return Marts(settings)
 
 
@@ -158,6 +172,32 @@ def test_a_summary_has_what_its_last_period_states_to_have_accumulated(told: Mar
 )
 def test_the_share_of_a_plan_is_of_the_whole_plan_in_its_last_period_too(told: Marts, period: str, share: int) -> None:
     assert told.metric("a", "completion", period)["single_value"] == share
+
+
+@pytest.mark.parametrize(
+    ("period", "since_january", "alone", "passed"),
+    [
+        ("2025-02", 90, 40, Fraction(200, 3)),
+        ("2025-05", 28, 5, Fraction(500, 6)),
+        ("2025-06", 40, 15, 100),
+        ("2025-Q2", 40, 25, 100),
+        ("2025-07", None, None, None),  # nobody has planned it yet
+    ],
+)
+def test_against_plans_by_the_quarter_counts_what_is_planned_until_its_end(
+    told: Marts, period: str, since_january: int | None, alone: int | None, passed: Fraction | int | None
+) -> None:
+    row = told.metric("a", "by_quarter", period)
+    assert (row["value"], row["cumulative_value"], row["single_value"]) == (since_january, since_january, alone)
+    if passed is not None:
+        assert abs(Fraction(row["schedule_value"]) - passed) < Fraction(1, 10**15)
+    # Published first was what was planned for the quarter alone, from which nothing follows for two of them.
+    assert row["first_value"] == (None if period != "2025-02" else 75)
+
+
+def test_what_a_month_states_alone_stands_over_its_quarter_s_own_plan(told: Marts) -> None:
+    row = told.metric("a", "day_by_quarter", "2025-05")
+    assert (row["value"], row["single_value"], row["cumulative_value"]) == (Decimal("2.5"), Decimal("2.5"), 10)
 
 
 def test_what_does_not_apply_adds_nothing_to_what_replaced_it_and_takes_nothing_back(told: Marts) -> None:

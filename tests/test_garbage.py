@@ -16,8 +16,9 @@ from enforcement_reporting.garbage import not_collected, seldom_collected
 
 @pytest.fixture(autouse=True)
 def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Leave the collector on, as it is found."""
-    monkeypatch.setattr(garbage, "_was_frozen", False)
+    """Begin with nothing frozen, whatever ran before; leave the collector on, as it is found."""
+    monkeypatch.setattr(garbage, "_is_frozen", False)
+    gc.unfreeze()
     yield
     gc.enable()
 
@@ -55,6 +56,13 @@ def test_what_a_block_leaves_is_not_looked_through_at_once(is_frozen: bool) -> N
         assert (gc.get_freeze_count() > 0) == is_frozen
     finally:
         gc.unfreeze()
+
+
+def test_a_process_that_says_it_is_frozen_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: pytest.fail("they were counted one by one"))
+    garbage.frozen_for_forks()
+    with not_collected():
+        pass
 
 
 def test_what_blocks_leave_is_found_when_it_has_become_much(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,14 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 from sqlalchemy.engine import make_url
 
+import model
 from conftest import new_database, settings_for
 from enforcement_reporting import intake, marts
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.quality import check_submissions
 from enforcement_reporting.settings import Settings
 from enforcement_reporting.warehouse import connect
+from model import BASES, Model, Period
 from warehouse import Cell, state_figures
 
 Row = dict[str, Any]
@@ -1206,3 +1209,123 @@ def touch_again(settings: Settings, chance: random.Random) -> None:
             "insert into intake.touched (form_id, period_id, unit_id) values (%s, %s, %s)",
             chance.sample(sent, chance.randint(0, len(sent))),
         )
+
+
+# Whatever is sent
+
+MONTHS = [Period(year, month, month) for year in (2024, 2025) for month in (1, 2, 3)]
+PERIODS = {period.period_id: period for period in (*MONTHS, Period(2024, 1, 3), Period(2025, 1, 3))}
+OF_ROW = {"stated": "value", "cumulative": "cumulative_value", "single": "single_value"}
+COUNTS_OF_ROW = {"stated": "reported_units", "cumulative": "cumulative_units", "single": "single_units"}
+
+
+def sent_by_chance(chance: random.Random) -> list[Sent]:
+    """Return what units might send in two springs: with gaps, blanks, falls, corrections, and some of it sent back."""
+    sent = []
+    for unit, (form, indicators), month in itertools.product("abczd", model.INDICATORS.items(), MONTHS):
+        for day in chance.sample(range(5, 29), chance.choice((0, 1, 1, 1, 2, 3))):
+            received = f"{month.shifted(chance.choice((1, 1, 1, 2, 9))).months[0]}-{day:02}"
+            cells = {
+                name.partition(".")[2]: BLANK
+                if chance.random() < 0.1
+                else 4 * month.last + chance.choice((0, 1, 5, -4))
+                for name in indicators
+            }
+            outcome = chance.choice(("accepted", "accepted", "accepted", "returned", None))
+            sent.append(Sent(unit, form, month.period_id, received, outcome, cells))
+    chance.shuffle(sent)
+    return sent
+
+
+def differences(
+    values: list[Row], totals: list[Row], metrics: list[Row], comparisons: list[Row], truth: Model
+) -> list[str]:
+    """Return where rows of the marts say something else than the model does of the same unit, period and measure."""
+    found = []
+
+    def hold(row: Row, what: str, said: Any, expected: Any) -> None:
+        number = None if said is None else Fraction(said)
+        if number is None or expected is None or abs(number - expected) > Fraction(1, 10**9):
+            if number == expected:
+                return
+            key = [str(row[name]) for name in ("unit_id", "period_id", "indicator_id", "metric_id") if name in row]
+            found.append(f"{' '.join(key)} {what}: {said}, not {expected}")
+
+    for row in values:
+        figures = truth.of_unit(row["unit_id"], row["indicator_id"], PERIODS[row["period_id"]])
+        assert figures, row
+        for basis in BASES:
+            hold(row, basis, row[f"{basis}_value"], figures[basis])
+    for row in totals:
+        figures, counts = truth.of_group(row["unit_id"], row["indicator_id"], PERIODS[row["period_id"]])
+        for basis in BASES:
+            hold(row, basis, row[OF_ROW[basis]], figures[basis])
+            hold(row, f"units {basis}", row[COUNTS_OF_ROW[basis]], counts[basis])
+    for row in metrics:
+        who = row["unit_id"]
+        terms = model.METRICS[row["form_id"]][row["metric_id"]]
+        figures, counts = truth.of_metric(model.GROUPS.get(who, who), terms, PERIODS[row["period_id"]])
+        for basis in BASES:
+            hold(row, basis, row[OF_ROW[basis]], figures[basis])
+            hold(row, f"units {basis}", row[COUNTS_OF_ROW[basis]], counts[basis])
+    for row in comparisons:
+        who, measure, basis = row["unit_id"], row["measure_id"], row["basis"]
+        period = PERIODS[row["period_id"]]
+        value, base = (truth.figures(who, measure, of)[basis] for of in (period, period.compared[row["comparison"]]))
+        what = f"{measure} {basis} {row['comparison']}"
+        hold(row, what, row["value"], value)
+        hold(row, f"{what} base", row["base_value"], base)
+        hold(row, f"{what} delta", row["delta"], None if value is None or base is None else value - base)
+    return found
+
+
+@hypothesis_settings(
+    max_examples=4,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+@given(seed=st.integers(0, 10**6))
+@example(seed=1)
+def test_whatever_is_sent_the_marts_say_what_plain_arithmetic_says(places: Places, seed: int) -> None:
+    chance = random.Random(seed)
+    sent = sent_by_chance(chance)
+    settings = places.copy()
+    cut = chance.randrange(len(sent))
+    for part in (sent[:cut], sent[cut:]):
+        record(settings, part)
+        marts.build(settings)
+    told = Marts(settings)
+    relations = ("fct_indicator_values", "fct_indicator_totals", "fct_metric_values", "fct_comparisons")
+    forms = tuple(model.INDICATORS)
+    measured = [name for metrics in model.METRICS.values() for name in metrics]
+
+    def asked(rows: list[Row]) -> list[Row]:
+        return [
+            row
+            for row in rows
+            if row["form_id"] in forms
+            and row["period_id"] in PERIODS
+            and ("metric_id" not in row or row["metric_id"] in measured)
+            and (row.get("measure") != "metric" or row["measure_id"] in measured)
+        ]
+
+    truth = Model(tuple(sent))
+    now = [asked(told.rows(relation)) for relation in relations]
+    assert {(row["unit_id"], row["indicator_id"], row["period_id"]) for row in now[0]} == {
+        (unit, indicator, period_id)
+        for form, indicators in model.INDICATORS.items()
+        for unit, indicator, (period_id, period) in itertools.product("abczd", indicators, PERIODS.items())
+        if truth.of_unit(unit, indicator, period)
+    }
+    assert all(now)
+    assert differences(*now, truth) == []
+    day = chance.choice(sent).received
+    functions = ("indicator_values_as_of", "indicator_totals_as_of", "metric_values_as_of", "comparisons_as_of")
+    then = [
+        asked([row for period_id in PERIODS for row in told.rows(function, "au", period_id, f"{day} 23:59+00")])
+        for function in functions
+    ]
+    assert differences(*then, Model(tuple(sent), day)) == []

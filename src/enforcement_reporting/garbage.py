@@ -16,7 +16,7 @@ from functools import cache
 _SELDOM = 200_000  # more objects made than given back since it was last looked for
 _MOST_UNSEEN = 3_000_000  # objects that may be garbage; a build leaves some hundred thousand
 _unseen = 0
-_was_frozen = False  # remembered: to ask for it counts the objects one by one
+_is_frozen = False  # remembered: to ask for it counts the objects one by one
 
 
 @contextmanager
@@ -37,16 +37,23 @@ def not_collected() -> Iterator[None]:
 
 def _left_alone() -> None:
     """Take what was made since it was last looked for garbage for old, which is looked through last."""
-    global _unseen, _was_frozen
-    _was_frozen = _was_frozen or gc.get_freeze_count() > 0
+    global _unseen, _is_frozen
+    _is_frozen = _is_frozen or gc.get_freeze_count() > 0
     _unseen += gc.get_count()[0]
-    if _unseen > _MOST_UNSEEN and not _was_frozen:
+    if _unseen > _MOST_UNSEEN and not _is_frozen:
         _unseen = 0
         gc.collect()
     else:
         gc.freeze()
-        if not _was_frozen:
+        if not _is_frozen:
             gc.unfreeze()  # into the oldest generation, without a look at it
+
+
+def frozen_for_forks() -> None:
+    """Freeze what this process holds, so that forks of it need not ask whether it is."""
+    global _is_frozen
+    _is_frozen = True
+    gc.freeze()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enforcement_reporting import intake, marts, quality, warehouse  # noqa: F401 - imported for the forks
+from enforcement_reporting.garbage import frozen_for_forks
 from enforcement_reporting.settings import Settings
 
 
@@ -14,3 +15,4 @@ def warm_up(settings: Settings) -> None:
     warehouse.import_alembic()
     quality.import_great_expectations()
     marts.read_project(settings)
+    frozen_for_forks()

@@ -3,7 +3,8 @@
     denominators, never a mean of rates. One row per unit or group, form, period and metric; a unit that owes the form
     and has not reported has one too. A unit that lacks one term adds neither to the numerator nor to the denominator.
     Where the form of that time lacks a term, the metric has no meaning and no row.
-    A term of another form is taken from the period of that form that ends the same day, or else holds it (a yearly plan).
+    A term of another form is taken from the period of that form that ends the same day, or else holds it (a yearly plan);
+    what is taken from a longer period counts as a whole, on the basis that is asked for.
 #}
 {% macro metric_values(unit_values, periods, world) %}
 {%- set bases = ['stated', 'cumulative', 'single', 'first'] %}
@@ -56,15 +57,20 @@ terms as materialized (
         metric_terms.indicator_id,
         indicators.form_id as term_form_id,
         indicators.measure_kind,
-        indicators.figures
+        coalesce(indicators.figures = 'cumulative', false) as is_cumulative,
+        coalesce(bool_or(indicators.figures = 'cumulative') filter (
+            where indicators.form_id = metrics.form_id
+        ) over (partition by metrics.metric_id), false) as goes_with_cumulative
     from metric_terms
     inner join metrics on metric_terms.metric_id = metrics.metric_id
     inner join {{ ref('stg_catalog__indicators') }} as indicators
         on metric_terms.indicator_id = indicators.indicator_id
 ),
 
--- What does not add up over time, and what is taken from a longer period (a yearly plan), is the same on every basis.
--- What was stated for a shorter period says nothing of this one but what it accumulates to.
+-- What does not add up over time is the same on every basis. Of another form's figures those are taken that go with what
+-- the form itself states, as a rate of a month and a year so far says nothing. What is taken from a longer period is all
+-- that is stated for it, or for the window until its end: a plan for a quarter is met by the quarter, what is planned
+-- until June by June. What was stated for a shorter one says nothing of this one but what it accumulates to.
 terms_valued as (
     select
         terms.metric_id,
@@ -73,21 +79,28 @@ terms_valued as (
         unit_values.unit_id,
         terms.role,
         case
+            when terms.measure_kind != 'flow' or terms.term_form_id = terms.form_id then unit_values.stated_value
+            when terms.goes_with_cumulative and (periods_matched.is_same_window or periods_matched.holds_it)
+                then unit_values.cumulative_value
+            when not terms.goes_with_cumulative and (periods_matched.is_same_span or periods_matched.holds_it)
+                then unit_values.single_value
+        end as stated_value,
+        -- Published first was what is stated: what would have to be derived was not.
+        case
             when
                 terms.measure_kind != 'flow'
-                or terms.figures = 'cumulative'
-                or periods_matched.is_same_span
-                or periods_matched.holds_it
-                then unit_values.stated_value
-        end as stated_value,
-        unit_values.first_value,
+                or terms.term_form_id = terms.form_id
+                or periods_matched.term_opens_window
+                or terms.is_cumulative = terms.goes_with_cumulative
+                then unit_values.first_value
+        end as first_value,
         case
-            when terms.measure_kind = 'flow' and periods_matched.is_same_window then unit_values.cumulative_value
-            when terms.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
+            when terms.measure_kind != 'flow' then unit_values.stated_value
+            when periods_matched.is_same_window or periods_matched.holds_it then unit_values.cumulative_value
         end as cumulative_value,
         case
-            when terms.measure_kind = 'flow' and periods_matched.is_same_span then unit_values.single_value
-            when terms.measure_kind != 'flow' or periods_matched.holds_it then unit_values.stated_value
+            when terms.measure_kind != 'flow' then unit_values.stated_value
+            when periods_matched.is_same_span or periods_matched.holds_it then unit_values.single_value
         end as single_value
     from {{ periods }} as asked
     inner join terms on asked.form_id = terms.form_id
@@ -101,6 +114,24 @@ terms_valued as (
             periods_matched.term_form_id = unit_values.form_id
             and periods_matched.term_period_id = unit_values.period_id
             and terms.indicator_id = unit_values.indicator_id
+),
+
+-- Until when what is taken from another form goes, such as a plan.
+plans as (
+    select
+        terms.metric_id,
+        asked.form_id,
+        asked.period_id,
+        max(periods_matched.term_ends_on) as ends_on
+    from {{ periods }} as asked
+    inner join terms on asked.form_id = terms.form_id
+    inner join {{ ref('int_periods_matched_across_forms') }} as periods_matched
+        on
+            asked.form_id = periods_matched.form_id
+            and asked.period_id = periods_matched.period_id
+            and terms.term_form_id = periods_matched.term_form_id
+    where terms.term_form_id != terms.form_id and terms.measure_kind = 'flow' and periods_matched.holds_it
+    group by terms.metric_id, asked.form_id, asked.period_id
 ),
 
 -- Those who owe the form, with what they reported of it: put together by grouping, as a planner that expects little
@@ -156,7 +187,13 @@ terms_by_unit as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from together
-    group by metric_id, form_id, period_id, unit_id
+    group by
+        -- By a number first: texts that begin alike are compared for long.
+        hashtextextended(unit_id, hashtextextended(period_id, hashtextextended(metric_id, 0))),
+        metric_id,
+        form_id,
+        period_id,
+        unit_id
     having max(unit_kind) is not null
 ),
 
@@ -254,7 +291,7 @@ with_metrics as (
         {%- endfor %}
         metrics.scale,
         metrics.has_denominator,
-        -- 时序进度: the share of the year's periods that have passed.
+        -- 时序进度: the share of the periods that have passed of all until the end of the plan, or of the window.
         case
             when metrics.against_schedule and periods.period_kind not in ('campaign', 'list')
                 then trim_scale(round(100 * periods.sequence::numeric / (
@@ -264,6 +301,7 @@ with_metrics as (
                         periods.form_id = members.form_id
                         and periods.accumulates_from = members.accumulates_from
                         and periods.period_kind = members.period_kind
+                        and members.ends_on <= coalesce(plans.ends_on, 'infinity')
                 ), 20))
         end as schedule_value,
         rolled_up.reported_units,
@@ -276,6 +314,11 @@ with_metrics as (
         on
             rolled_up.form_id = periods.form_id
             and rolled_up.period_id = periods.period_id
+    left join plans
+        on
+            rolled_up.metric_id = plans.metric_id
+            and rolled_up.form_id = plans.form_id
+            and rolled_up.period_id = plans.period_id
 ),
 
 -- Put down: it is looked at more than once, and worked out only once.

@@ -48,6 +48,8 @@ candidates as (
             )
         ) as is_same_span,
         term_periods.starts_on <= periods.starts_on as holds_it,
+        term_periods.opens_window as term_opens_window,
+        term_periods.ends_on as term_ends_on,
         row_number() over (
             partition by forms_paired.form_id, periods.period_id, forms_paired.term_form_id
             order by
@@ -73,7 +75,9 @@ final as (
         period_id as term_period_id,
         true as is_same_window,
         true as is_same_span,
-        true as holds_it
+        true as holds_it,
+        opens_window as term_opens_window,
+        ends_on as term_ends_on
     from periods
 
     union all
@@ -85,7 +89,9 @@ final as (
         term_period_id,
         is_same_window,
         is_same_span,
-        holds_it
+        holds_it,
+        term_opens_window,
+        term_ends_on
     from candidates
     where choice = 1
 )

@@ -484,6 +484,8 @@ class Table:
     def _unit_line_differs(self, own: ReadSubmission, cells: str) -> Iterator[ReadingFinding]:
         """Yield that the sheet names another unit than its only row."""
         lines = self.sheet.units_in(self.rows_outside())
+        if any((unit := self._units.get(line.name)) and unit.unit_id == own.unit_id for line in lines):
+            return  # as nearly all say
         named = units_named(lines, self._units)[0] if lines else []
         if named and own.unit_id not in {unit.unit_id for unit in named}:
             expected = next(unit.name for unit in self._units.values() if unit.unit_id == own.unit_id)
@@ -571,14 +573,16 @@ class Table:
 
     def _holds_figures(self, row: int) -> bool:
         columns = self.match.value_columns
+        if (
+            self.unit_column is not None
+            and self._unit_name(row) in self._units
+            and any(isinstance(self._cell(row, column), float) for column in columns)
+        ):
+            return True  # as nearly all are: the first figure says so
         if self._is_column_numbers(row):
             return False
         if self.unit_column is None:
             return any(self._is_number(self._cell(row, column)) for column in columns)
-        if self._unit_name(row) in self._units and any(
-            isinstance(self._cell(row, column), float) for column in columns
-        ):
-            return True  # as nearly all are: the first figure says so
         filled = [cell for column in columns if (cell := self._cell(row, column)) != ""]
         if not filled:
             return False
