@@ -1244,10 +1244,8 @@ def differences(
     found = []
 
     def hold(row: Row, what: str, said: Any, expected: Any) -> None:
-        number = None if said is None else Fraction(said)
-        if number is None or expected is None or abs(number - expected) > Fraction(1, 10**9):
-            if number == expected:
-                return
+        known = said is not None and expected is not None
+        if said != expected and not (known and abs(Fraction(said) - expected) < Fraction(1, 10**9)):
             key = [str(row[name]) for name in ("unit_id", "period_id", "indicator_id", "metric_id") if name in row]
             found.append(f"{' '.join(key)} {what}: {said}, not {expected}")
 
