@@ -1,8 +1,8 @@
 """What the marts must say of units that report by the month, worked out the long way from what was sent.
 
 Plain arithmetic, a figure at a time: no SQL, nothing kept from one figure to the next. It knows the forms ``f`` and
-``s`` of ``test_time``, one of which states what accumulates since January and the other each month for itself, and
-follows ``docs/marts.md``, not the models.
+``s`` of ``test_time``, one of which states what accumulates since January and the other each month for itself, and the
+plan of a year, and follows ``docs/``, not the models.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Figures = dict[str, Fraction | None]  # by basis
 ACCUMULATING = {"f.checks", "f.cases"}
 STOCKS = {"f.staff"}
 INDICATORS = {"f": ("f.checks", "f.cases", "f.staff"), "s": ("s.visits", "s.found")}
-METRICS = {"f": {"case_rate": ("f.cases", "f.checks")}, "s": {"hit_rate": ("s.found", "s.visits")}}
+METRICS = {
+    "f": {"case_rate": ("f.cases", "f.checks"), "completion": ("f.checks", "plan.checks")},
+    "s": {"hit_rate": ("s.found", "s.visits")},
+}
 # z is within c: where c counts, z does not.
 GROUPS = {
     "everyone": "abcd",
@@ -108,6 +111,8 @@ class Model:
     def of_unit(self, unit: str, indicator: str, period: Period) -> Figures | None:
         """Return a unit's figures; None where it reported nothing for the period."""
         form = indicator.partition(".")[0]
+        if form == "plan":
+            return dict.fromkeys(BASES, self.cell(unit, indicator, str(period.year)))
         if (unit, form, period.months[-1]) not in self.standing:
             return None
         own = self.cell(unit, indicator, period.months[-1])

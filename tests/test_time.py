@@ -1233,6 +1233,10 @@ def sent_by_chance(chance: random.Random) -> list[Sent]:
             }
             outcome = chance.choice(("accepted", "accepted", "accepted", "returned", None))
             sent.append(Sent(unit, form, month.period_id, received, outcome, cells))
+    for unit, year in itertools.product("abczd", ("2024", "2025")):
+        for month in chance.sample(range(1, 10), chance.choice((0, 1, 1, 2))):
+            cells = {"checks": chance.choice((0, 10, 40))}
+            sent.append(Sent(unit, "plan", year, f"{year}-{month:02}-03", "accepted", cells))
     chance.shuffle(sent)
     return sent
 
