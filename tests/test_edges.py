@@ -74,6 +74,8 @@ metrics:
      numerator: [checks], denominator: [pq.checks], against_schedule: true}
   - {metric_id: day_by_quarter, name: 日查完成率, form: s, unit_of_measure: "%", scale: 100, decimals: 1,
      numerator: [day], denominator: [pq.checks]}
+  - {metric_id: day_so_far, name: 日查累计完成率, form: f, unit_of_measure: "%", scale: 100, decimals: 1,
+     numerator: [s.day], denominator: [pq.checks]}
   - {metric_id: ratio, name: 次均, form: r, unit_of_measure: 次, decimals: 2, numerator: [over], denominator: [under]}
 """,
     "catalog/au/scoreboards.yaml": """
@@ -198,6 +200,11 @@ def test_against_plans_by_the_quarter_counts_what_is_planned_until_its_end(
 def test_what_a_month_states_alone_stands_over_its_quarter_s_own_plan(told: Marts) -> None:
     row = told.metric("a", "day_by_quarter", "2025-05")
     assert (row["value"], row["single_value"], row["cumulative_value"]) == (Decimal("2.5"), Decimal("2.5"), 10)
+
+
+def test_terms_that_are_all_of_other_forms_go_with_what_the_form_states(told: Marts) -> None:
+    row = told.metric("a", "day_so_far", "2025-05")
+    assert (row["value"], row["cumulative_value"], row["single_value"]) == (10, 10, Decimal("2.5"))
 
 
 def test_what_does_not_apply_adds_nothing_to_what_replaced_it_and_takes_nothing_back(told: Marts) -> None:

@@ -18,7 +18,9 @@ from enforcement_reporting.quality.expectation import ExpectRowsToSatisfyRule  #
 @pytest.mark.parametrize(
     "asked", [None, {}, {"result_format": "COMPLETE"}, {"result_format": {"result_format": "BASIC"}}]
 )
-def test_it_asks_for_the_metrics_that_any_expectation_of_a_whole_table_would_ask_for(asked: dict[str, Any]) -> None:
+def test_it_asks_for_the_metrics_that_any_expectation_of_a_whole_table_would_ask_for(
+    asked: dict[str, Any] | None,
+) -> None:
     rule = ExpectRowsToSatisfyRule(
         condition="a = b", columns=["unit_name", "a", "b"], statement="r1 甲＝乙", meta={"rule_id": "r1"}, batch_id="b1"
     )

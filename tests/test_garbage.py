@@ -20,6 +20,7 @@ def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(garbage, "_is_frozen", False)
     gc.unfreeze()
     yield
+    gc.unfreeze()
     gc.enable()
 
 

@@ -1,7 +1,7 @@
 """Modules that are imported when something is asked of them.
 
 A tool imports what any of its users may need. Great Expectations imports scipy for one of its expectations, and a
-library of charts for the pages of others: two fifths of the time it takes to import, and a third of the memory.
+library of charts for the pages of others: nothing else that it imports takes as long, or as much memory.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ units_expected as (
 metrics as not materialized (
     select
         metrics.*,
-        coalesce(forms.form_title, metrics.form_id) as form_title
+        coalesce(forms.form_title, metrics.form_id) as form_title,
+        forms.figures
     from {{ ref('stg_catalog__metrics') }} as metrics
     left join {{ ref('stg_catalog__forms') }} as forms on metrics.form_id = forms.form_id
 ),
@@ -58,9 +59,13 @@ terms as materialized (
         indicators.form_id as term_form_id,
         indicators.measure_kind,
         coalesce(indicators.figures = 'cumulative', false) as is_cumulative,
-        coalesce(bool_or(indicators.figures = 'cumulative') filter (
-            where indicators.form_id = metrics.form_id
-        ) over (partition by metrics.metric_id), false) as goes_with_cumulative
+        coalesce(
+            bool_or(indicators.figures = 'cumulative') filter (
+                where indicators.form_id = metrics.form_id
+            ) over (partition by metrics.metric_id),
+            metrics.figures = 'cumulative',
+            false
+        ) as goes_with_cumulative
     from metric_terms
     inner join metrics on metric_terms.metric_id = metrics.metric_id
     inner join {{ ref('stg_catalog__indicators') }} as indicators

@@ -102,8 +102,8 @@ class ExpectRowsToSatisfyRule(BatchExpectation):
     ) -> ValidationDependencies:
         """Return the metrics to compute, as any expectation would that has a few for a whole table.
 
-        Those work out their configuration fifty times to say so, which is a third of what a suite costs beside its
-        query.
+        Those work out their configuration anew for each thing that they ask of it, which takes longer than a rule's
+        share of the query.
         """
         rows = IDDict(batch_id=self.batch_id, table=None, row_condition=None, condition_parser=None)
         values: dict[str, dict[str, Any]] = {
