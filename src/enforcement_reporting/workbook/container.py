@@ -1,13 +1,14 @@
 """Zip files laid out as spreadsheet software lays them out, read straight from their bytes.
 
 Strict and small: whatever is not as usual is answered with None, and is for ``zipfile`` to read or to refuse: that one
-takes a fifth of the time that reading a small workbook may take.
+takes a fifth of the time that reading a small workbook may take. And isal unpacks in two thirds of the time of zlib.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
+
+from isal import isal_zlib
 
 _END = struct.Struct("<4s4H2LH")
 _LISTED = struct.Struct("<4s2xBxHH4xLLLHHHH6xL")
@@ -95,14 +96,14 @@ class Container:
         data = stored[: room + 1] if method == _STORED else _inflated(stored, min(size, room))
         if data is None or room < len(data):
             return data
-        return data if len(data) == size and zlib.crc32(data) == checksum else None
+        return data if len(data) == size and isal_zlib.crc32(data) == checksum else None
 
 
 def _inflated(packed: bytes, room: int) -> bytes | None:
     """Return what was packed, never more than one byte beyond ``room``, or None where it is damaged."""
-    stream = zlib.decompressobj(-15)
+    stream = isal_zlib.decompressobj(-15)
     try:
         data = stream.decompress(packed, room + 1)
-    except zlib.error:
+    except isal_zlib.error:
         return None
     return data if stream.eof or len(data) > room else None
