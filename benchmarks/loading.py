@@ -27,7 +27,7 @@ from enforcement_reporting.local.postgres import ensure_server, stop_server
 from enforcement_reporting.settings import PROJECT_ROOT, Settings
 from enforcement_reporting.warehouse import Delivery, Incoming, connect, migrate, record_files
 from enforcement_reporting.workbook import Observations, ReadSubmission, ReadWorkbook
-from enforcement_reporting.workbook.measures import Reading
+from enforcement_reporting.workbook.measures import reading_of
 
 SUBMISSIONS, OBSERVATIONS = 5, 30
 COLUMNS = {
@@ -66,13 +66,7 @@ def read_workbooks(catalog: Catalog, number: int) -> Iterator[Incoming]:
                 Observations(
                     [f"{form.form_id}.indicator_{item:02}" for item in range(OBSERVATIONS)],
                     [
-                        Reading(
-                            "value" if item % 7 else "zero",
-                            value,
-                            str(value),
-                            0 if item % 3 else 2,
-                            "",
-                        )
+                        reading_of("value" if item % 7 else "zero", value, str(value), 0 if item % 3 else 2)
                         for item in range(OBSERVATIONS)
                         for number in [Decimal((book + 1) * (item % 7))]
                         for value in [number if item % 3 else number / 100]

@@ -95,6 +95,26 @@ def test_what_a_number_says_itself_is_not_stored_beside_it(warehouse: Settings) 
     ]
 
 
+def test_an_array_of_nothing_said_otherwise_is_empty(warehouse: Settings) -> None:
+    cells = {
+        "f.a": Cell("B5", "value", Decimal("12.50"), "12.50"),
+        "f.b": Cell("C5", "zero", 0, "0"),
+        "f.c": Cell("D5", "blank", None, ""),
+    }
+    with connect(warehouse) as connection:
+        state_figures(connection, "u", "s1", "表", cells)
+        row = connection.execute(
+            "select cell_states, stated_values, stated_texts, decimals from intake.figures"
+        ).fetchone()
+        seen = connection.execute(
+            "select cell_state, stated_value, stated_text from intake.observations order by indicator_id"
+        ).fetchall()
+    assert row is not None
+    assert (row[0], row[2]) == ([], [])
+    assert seen == [("value", Decimal("12.50"), "12.50"), ("zero", 0, "0"), ("blank", None, None)]
+    assert [(item.state, item.text) for item in readings_of(*row)] == [("value", "12.50"), ("zero", "0"), ("blank", "")]
+
+
 def test_figures_of_the_same_indicators_have_one_layout(warehouse: Settings) -> None:
     one, other = Cell("B5", "value", 1, "1"), Cell("C5", "value", 2, "2")
     with connect(warehouse) as connection:

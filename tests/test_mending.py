@@ -25,7 +25,7 @@ from enforcement_reporting.quality.rules import Suite
 from enforcement_reporting.warehouse import connect
 from enforcement_reporting.workbook import Observations, ReadSubmission, ReadWorkbook
 from enforcement_reporting.workbook.addresses import column_letters
-from enforcement_reporting.workbook.measures import Reading
+from enforcement_reporting.workbook.measures import reading_of
 from workbooks import workbook
 
 UNITS = "甲乙丙丁戊己庚辛"
@@ -94,7 +94,7 @@ def submission(catalog: Catalog, workbook: ReadWorkbook, unit: str, line: int, f
         text = "" if figure is None else str(figure)
         value = Decimal(text.rstrip("%")) if text else None
         decimals = len(text.rstrip("%").partition(".")[2]) if text else None
-        readings.append(Reading("value" if text else "blank", value, text, decimals, ""))
+        readings.append(reading_of("value" if text else "blank", value, text, decimals))
     period = next(period for period in form.calendar.calendar().periods() if period.period_id == "2025-09")
     cells = [f"{column_letters(number)}{line}" for number in range(1, 7)]
     said = Observations([f"hazards.{name}" for name in COLUMNS], readings, cells)

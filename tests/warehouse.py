@@ -10,7 +10,7 @@ import psycopg
 
 from enforcement_reporting.warehouse.figures import Stated, copy_figures
 from enforcement_reporting.workbook import Observations
-from enforcement_reporting.workbook.measures import Reading
+from enforcement_reporting.workbook.measures import reading_of
 
 
 class Cell(NamedTuple):
@@ -27,7 +27,7 @@ def state_figures(
 ) -> None:
     """Put the cells of a submission into the warehouse, by their indicators, as the intake does."""
     readings = [
-        Reading(cell.state, None if cell.value is None else Decimal(cell.value), cell.text, 0, "")  # type: ignore[arg-type]
+        reading_of(cell.state, None if cell.value is None else Decimal(cell.value), cell.text, 0)  # type: ignore[arg-type]
         for cell in cells.values()
     ]
     figures = Observations(list(cells), readings, [cell.address for cell in cells.values()])

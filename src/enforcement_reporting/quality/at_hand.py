@@ -20,7 +20,7 @@ from enforcement_reporting.quality.conditions import divided, worked_out
 from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Rules, Sheet
 from enforcement_reporting.quality.rules import Check, Column, Source, Suite, column_name
 from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
-from enforcement_reporting.workbook.measures import Reading
+from enforcement_reporting.workbook.measures import reading_of
 
 _UNREAD = "cells_unread"
 _OF_ROWS = ("sum", "min", "max", "count")
@@ -202,7 +202,7 @@ def _rolled_up(
             if indicator.measure_kind not in ("flow", "stock") and values:
                 added = divided(added, Decimal(len(values)))
             sums[key] = added if values else None
-    readings = [Reading("blank" if value is None else "value", value, "", None, "") for value in sums.values()]
+    readings = [reading_of("blank" if value is None else "value", value, "", None) for value in sums.values()]
     observations = Observations(list(sums), readings, [""] * len(sums))
     together = ReadSubmission(form.form_id, read.unit_id, read.period, "total", "", observations)
     return Submission(together, item.workbook)

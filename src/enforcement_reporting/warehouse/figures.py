@@ -3,7 +3,8 @@
 A layout says which indicators a submission has; its figures follow in the order of their ids. There are few layouts,
 and millions of cells. In the text format of COPY an array costs a tenth of what its elements cost one by one. What the
 number says itself is not stored beside it: that it is a value, zero or blank, and what was typed where PostgreSQL
-prints it so. That leaves the likes of 76.1%, and of cells that do not apply or could not be read.
+prints it so. That leaves the likes of 76.1%, and of cells that do not apply or could not be read; an array of nothing
+such is empty.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 import psycopg
@@ -27,9 +29,6 @@ _COLUMNS = (
     *("cell_states", "stated_values", "stated_texts", "decimals", "cells"),
 )
 _REMEMBERED = 2000  # characters; what is longer is worked out afresh each time, so that what is kept has a bound
-# PostgreSQL prints 1000 for 1E+3 and 0 for -0. To look for what such numbers have in them is faster than at each.
-_ODD_IN_NUMBERS = re.compile(r"[^0-9.,]")
-_PRINTED_SO = re.compile(r"(?!-0(?:\.0+)?$)-?[0-9]+(?:\.[0-9]+)?")
 _SPECIAL = re.compile(r'[\\"\x00-\x1f]')
 _IN_COPY = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _IN_TEXT = str.maketrans(_IN_COPY)
@@ -62,11 +61,15 @@ def readings_of(
         Reading(
             state or ("blank" if value is None else "value" if value else "zero"),
             value,
-            text or ("" if value is None else str(value)),
+            text or digits,
             places,
             "",
+            digits,
         )
-        for state, value, text, places in zip(states, values, texts, decimals, strict=True)
+        for state, value, text, places in zip(
+            states or repeat(None), values, texts or repeat(None), decimals, strict=False
+        )
+        for digits in ["" if value is None else f"{value:f}"]
     ]
 
 
@@ -101,15 +104,14 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
     for unit_id, submission_id, sheet, said in submissions:
         layout = _layout(tuple(said.indicator_ids))
         layouts[layout.layout_id] = layout.indicator_ids
-        readings = [said.readings[place] for place in layout.places]
-        states, values, texts, decimals, _ = zip(*readings, strict=True) if readings else ((),) * 5
-        numbers = ["" if value is None else str(value) for value in values]
+        readings = map(said.readings.__getitem__, layout.places)
+        states, _, texts, decimals, _, digits = zip(*readings, strict=True) if layout.places else ((),) * 6
         arrays = (
             _states(states),
-            ",".join([number or "NULL" for number in numbers]),
-            _array(tuple(_typed_otherwise(texts, numbers))),
+            ",".join([number or "NULL" for number in digits] if "" in digits else digits),
+            "" if texts == digits else _array(tuple(map(_otherwise, texts, digits))),
             _numbers(decimals),
-            _array(tuple([said.cells[place] for place in layout.places])),
+            _array(tuple(map(said.cells.__getitem__, layout.places))),
         )
         owner = (unit_id, submission_id, layout.layout_id, sheet.translate(_IN_TEXT))
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
@@ -117,14 +119,14 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
 
 @lru_cache(maxsize=1000)
 def _states(states: tuple[State, ...]) -> str:
-    return ",".join([state if state in ("not_applicable", "unreadable") else "NULL" for state in states])
+    """Return the states as the items of an array, none where the numbers say them all."""
+    said = [state if state in ("not_applicable", "unreadable") else "NULL" for state in states]
+    return "" if set(said) == {"NULL"} else ",".join(said)
 
 
-def _typed_otherwise(texts: Iterable[str], numbers: list[str]) -> list[str]:
-    """Return the texts, an empty one where PostgreSQL prints the number so."""
-    if _ODD_IN_NUMBERS.search(",".join(numbers)):
-        numbers = [number if _PRINTED_SO.fullmatch(number) else "" for number in numbers]
-    return ["" if text == number else text for text, number in zip(texts, numbers, strict=True)]
+def _otherwise(text: str, digits: str) -> str:
+    """Return a text, or nothing where the number says it."""
+    return "" if text == digits else text
 
 
 def _array(texts: tuple[str, ...]) -> str:

@@ -104,6 +104,6 @@ def _inflated(packed: bytes, room: int) -> bytes | None:
     stream = isal_zlib.decompressobj(-15)
     try:
         data = stream.decompress(packed, room + 1)
-    except isal_zlib.error:
+    except isal_zlib.error:  # type: ignore[misc]  # a class, which its stubs do not say
         return None
     return data if stream.eof or len(data) > room else None

@@ -23,17 +23,27 @@ _SMALL, _LARGE = 0.001, 1e15  # in between, a number is written without an expon
 
 
 class Reading(NamedTuple):
-    """A cell's state and number, its text as typed, and the kind of finding that it is worth, if any."""
+    """A cell's state and number, its text as typed, and the kind of finding that it is worth, if any.
+
+    ``digits`` is the number as a database prints it, empty where there is none: the same text mostly.
+    """
 
     state: State
     value: Decimal | None
     text: str
     decimals: int | None
     oddity: str
+    digits: str
 
 
-BLANK_CELL = Reading("blank", None, "", None, "")
-TYPED = Reading("unreadable", None, "", None, "typed")  # a text that is still to be read
+def reading_of(state: State, value: Decimal | None, text: str, decimals: int | None, oddity: str = "") -> Reading:
+    """Return what a cell says, its number in digits as well."""
+    digits = "" if value is None else f"{value or value.copy_abs():f}"  # there is no -0
+    return Reading(state, value, text, decimals, oddity, text if text == digits else digits)
+
+
+BLANK_CELL = reading_of("blank", None, "", None)
+TYPED = reading_of("unreadable", None, "", None, "typed")  # a text that is still to be read
 
 
 class _Stored(Lookup[Cell, Reading]):
@@ -98,7 +108,7 @@ def _read_stored(number: Cell, measure: Measure) -> Reading:
     text = f"{number:.15g}"
     decimals = len(text.partition(".")[2])
     oddity = "fractional_count" if decimals and not measure.may_be_fraction else ""
-    return Reading("value", Decimal(text), text, decimals, oddity)
+    return Reading("value", Decimal(text), text, decimals, oddity, text)
 
 
 @lru_cache(maxsize=4096)
@@ -126,7 +136,7 @@ def agree(one: _Number, other: _Number) -> bool:
 
 def unreadable(text: str) -> Reading:
     """Return what a cell says that holds neither a number nor a text, but an error or a day."""
-    return Reading("unreadable", None, text, None, "unreadable_cell")
+    return reading_of("unreadable", None, text, None, "unreadable_cell")
 
 
 def _reading(text: str, parsed: Parsed, measure: Measure) -> Reading:
@@ -138,4 +148,4 @@ def _reading(text: str, parsed: Parsed, measure: Measure) -> Reading:
             oddity = "negative_value"
         elif parsed.value % 1 and not measure.may_be_fraction:
             oddity = "fractional_count"
-    return Reading(parsed.state, parsed.value, text, parsed.decimals, oddity)
+    return reading_of(parsed.state, parsed.value, text, parsed.decimals, oddity)

@@ -46,7 +46,7 @@ class Observations(Sequence[Observation]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[Observation]:
-        states, values, texts, decimals, _ = zip(*self.readings, strict=True) if self.readings else ((),) * 5
+        states, values, texts, decimals, *_ = zip(*self.readings, strict=True) if self.readings else ((),) * 4
         columns = (self.indicator_ids, states, values, texts, decimals, self.cells)
         return starmap(Observation, zip(*columns, strict=True))
 

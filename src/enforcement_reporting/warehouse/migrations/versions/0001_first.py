@@ -5,7 +5,7 @@ Keys of what grows carry ``unit_id``, so that the tables can be distributed by i
 
 from alembic import op
 
-revision = "0001_f06a5202"
+revision = "0001_306ad43b"
 down_revision = None
 
 DDL = """
@@ -116,16 +116,16 @@ create table intake.layouts (  -- which indicators a submission has, each once, 
 
 create table intake.figures (  -- what a submission states: cell by cell, in arrays in the order of its layout
     submission_id text primary key, unit_id text not null, layout_id text not null, sheet text not null,
-    cell_states text[] not null,  -- where the number does not say it: not_applicable, unreadable
+    cell_states text[] not null,  -- where the number does not say it: not_applicable, unreadable; or empty
     stated_values numeric[] not null,
-    stated_texts text[] not null,  -- what was typed, where it is not the value as it is printed here
+    stated_texts text[] not null,  -- what was typed, where it is not the value as it is printed here; or empty
     decimals integer[] not null, cells text[] not null,
     check (
-        cardinality(cell_states) = cardinality(stated_values) and cardinality(cell_states) = cardinality(stated_texts)
-        and cardinality(cell_states) = cardinality(decimals) and cardinality(cell_states) = cardinality(cells)
+        cardinality(cell_states) in (0, cardinality(cells)) and cardinality(stated_texts) in (0, cardinality(cells))
+        and cardinality(stated_values) = cardinality(cells) and cardinality(decimals) = cardinality(cells)
     ),
     check (  -- where a state is stored there is no number; as a rule none is stored, and to see that is fast
-        array_remove(cell_states, null) = '{}' or (
+        cardinality(cell_states) = 0 or (
             array_remove(cell_states, null) <@ array['not_applicable', 'unreadable']
             and array_positions(cell_states, 'not_applicable') <@ array_positions(stated_values, null)
             and array_positions(cell_states, 'unreadable') <@ array_positions(stated_values, null)

@@ -6,7 +6,7 @@ Addresses of people stand in the schema mail only, which nobody may read but the
 from alembic import op
 
 revision = "0002_1674ca7b"
-down_revision = "0001_f06a5202"
+down_revision = "0001_306ad43b"
 
 DDL = """
 create schema if not exists deadlines;
