@@ -55,6 +55,7 @@ terms as materialized (
         metrics.metric_id,
         metrics.form_id,
         metric_terms.role,
+        count(*) over (partition by metrics.metric_id, metric_terms.role) = 1 as is_alone,
         metric_terms.indicator_id,
         indicators.form_id as term_form_id,
         indicators.measure_kind,
@@ -83,6 +84,7 @@ terms_valued as (
         asked.period_id,
         unit_values.unit_id,
         terms.role,
+        terms.is_alone,
         case
             when terms.measure_kind != 'flow' or terms.term_form_id = terms.form_id then unit_values.stated_value
             when terms.goes_with_cumulative and (periods_matched.is_same_window or periods_matched.holds_it)
@@ -149,6 +151,7 @@ together as (
         units_expected.unit_id,
         units_expected.unit_kind,
         null as role,
+        null::boolean as is_alone,
         {%- for basis in bases %}
         null::numeric as {{ basis }}_value{{ ',' if not loop.last }}
         {%- endfor %}
@@ -172,12 +175,14 @@ together as (
         unit_id,
         null as unit_kind,
         role,
+        is_alone,
         {%- for basis in bases %}
         {{ basis }}_value{{ ',' if not loop.last }}
         {%- endfor %}
     from terms_valued
 ),
 
+-- A term that is alone is kept as it is: to add it up takes longer.
 terms_by_unit as (
     select
         metric_id,
@@ -187,8 +192,12 @@ terms_by_unit as (
         max(unit_kind) as unit_kind,
         {%- for basis in bases %}
         count({{ basis }}_value) as {{ basis }}_terms,
-        sum({{ basis }}_value) filter (where role = 'numerator') as {{ basis }}_numerator,
-        sum({{ basis }}_value) filter (where role = 'denominator') as {{ basis }}_denominator
+        {%- for role in ['numerator', 'denominator'] %}
+        coalesce(
+            max({{ basis }}_value) filter (where role = '{{ role }}' and is_alone),
+            sum({{ basis }}_value) filter (where role = '{{ role }}' and not is_alone)
+        ) as {{ basis }}_{{ role }}{{ ',' if not loop.last }}
+        {%- endfor %}
         {{- ',' if not loop.last }}
         {%- endfor %}
     from together
