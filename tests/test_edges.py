@@ -15,10 +15,9 @@ import pytest
 from conftest import new_database, settings_for
 from enforcement_reporting import intake, marts
 from enforcement_reporting.local.postgres import LocalServer
-from enforcement_reporting.settings import Settings
-from enforcement_reporting.warehouse import connect
 from test_time import Marts, Sending, Sent, record
 from test_versions import written
+from warehouse import does_not_apply
 
 
 def form(form_id: str, calendar: str, figures: str, *indicators: str) -> str:
@@ -122,22 +121,6 @@ def story() -> Sending:
     return send
 
 
-def does_not_apply(settings: Settings, period: str, *indicators: str) -> None:
-    """Let cells of a period be such that do not apply to the unit."""
-    with connect(settings) as connection:
-        for indicator in indicators:
-            connection.execute(
-                "update intake.figures f"
-                " set cell_states[array_position(l.indicator_ids, %(indicator)s)] = 'not_applicable',"
-                " stated_values[array_position(l.indicator_ids, %(indicator)s)] = null,"
-                " stated_texts[array_position(l.indicator_ids, %(indicator)s)] = '—'"
-                " from intake.layouts l, intake.submissions s"
-                " where l.layout_id = f.layout_id and s.submission_id = f.submission_id"
-                " and s.period_id = %(period)s and %(indicator)s = any(l.indicator_ids)",
-                {"indicator": indicator, "period": period},
-            )
-
-
 @pytest.fixture(scope="module")
 def told(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Marts:
     folder = tmp_path_factory.mktemp("edges")
@@ -145,7 +128,8 @@ def told(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFa
     settings = settings_for(folder / "state", definitions, new_database(server, template))
     intake.prepare(settings)
     record(settings, story().sent)
-    does_not_apply(settings, "2025-06", "f.warned", "s.day")
+    for indicator_id in ("f.warned", "s.day"):
+        does_not_apply(settings, indicator_id, period_id="2025-06")
     marts.build(settings)  # with its tests: December is the sum of the months
     record(settings, [PLAN_CORRECTED])
     marts.build(settings)

@@ -16,9 +16,9 @@ from conftest import new_database, settings_for
 from enforcement_reporting import intake, marts
 from enforcement_reporting.local.postgres import LocalServer
 from enforcement_reporting.settings import Settings
-from enforcement_reporting.warehouse import connect
 from test_time import Marts, Sending, Sent, derived, everything, record
 from test_versions import written
+from warehouse import does_not_apply
 
 CUMULATIVE = """
 form_id: r
@@ -142,17 +142,6 @@ def sent_before_the_change() -> list[Sent]:
     return [item for item in story() if item.period <= "2025-06"]
 
 
-def does_not_apply(settings: Settings) -> None:
-    """Let what c left blank be a cell that does not apply to it."""
-    with connect(settings) as connection:
-        connection.execute(
-            "update intake.figures f"
-            " set cell_states[array_position(l.indicator_ids, 'r.fined')] = 'not_applicable'"
-            " from intake.layouts l where l.layout_id = f.layout_id and f.unit_id = 'c'"
-            " and 'r.fined' = any(l.indicator_ids)"
-        )
-
-
 @pytest.fixture(scope="module")
 def told(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFactory) -> Marts:
     """The marts once everything was sent."""
@@ -161,7 +150,7 @@ def told(server: LocalServer, template: str, tmp_path_factory: pytest.TempPathFa
     settings = settings_for(folder / "state", definitions, new_database(server, template))
     intake.prepare(settings)
     record(settings, story())
-    does_not_apply(settings)
+    does_not_apply(settings, "r.fined", unit_id="c")
     marts.build(settings)
     return Marts(settings)
 
@@ -349,7 +338,7 @@ def test_a_form_that_changes_when_its_figures_are_there_gives_the_same_marts(
     intake.prepare(settings)
     early = sent_before_the_change()
     record(settings, early)
-    does_not_apply(settings)
+    does_not_apply(settings, "r.fined", unit_id="c")
     marts.build(settings)
     settings = replace(settings, definitions=written(tmp_path / "new", DEFINITIONS))
     intake.prepare(settings)
@@ -366,7 +355,7 @@ def test_a_correction_before_the_change_moves_what_comes_after_it_as_a_full_buil
     intake.prepare(settings)
     sent = story()
     record(settings, sent)
-    does_not_apply(settings)
+    does_not_apply(settings, "r.fined", unit_id="c")
     marts.build(settings)
     june = next(item for item in sent if (item.unit, item.form, item.period) == ("a", "r", "2025-06"))
     cells = {**june.cells, "fined": (june.cells["fined"] or 0) + 2}
