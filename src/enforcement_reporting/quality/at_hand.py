@@ -19,8 +19,8 @@ from enforcement_reporting.findings import LEFT_OUT, ReadingFinding, Severity
 from enforcement_reporting.quality.conditions import divided, worked_out
 from enforcement_reporting.quality.mending import MENDABLE, Figure, Proposal, Row, Rules, Sheet
 from enforcement_reporting.quality.rules import Check, Column, Source, Suite, column_name
-from enforcement_reporting.workbook import Observation, Observations, ReadSubmission, ReadWorkbook
-from enforcement_reporting.workbook.measures import reading_of
+from enforcement_reporting.workbook import Observations, ReadSubmission, ReadWorkbook
+from enforcement_reporting.workbook.measures import Reading, reading_of
 
 _UNREAD = "cells_unread"
 _OF_ROWS = ("sum", "min", "max", "count")
@@ -52,16 +52,15 @@ class Submission:
     findings: list[RuleFinding] = field(default_factory=list)
 
     @cached_property
-    def by_indicator(self) -> dict[str, Observation]:
-        """Return its observations by the indicator's id."""
+    def by_indicator(self) -> dict[str, Reading]:
+        """Return what its cells say by the indicator's id."""
         observations = self.read.observations
-        return dict(zip(observations.indicator_ids, observations, strict=True))
+        return dict(zip(observations.indicator_ids, observations.readings, strict=True))
 
-    @property
-    def values(self) -> dict[str, Decimal | None]:
-        """Return its numbers by the indicator's id."""
-        observations = self.read.observations
-        return dict(zip(observations.indicator_ids, [reading.value for reading in observations.readings], strict=True))
+    @cached_property
+    def cells(self) -> dict[str, str]:
+        """Return its cells by the indicator's id."""
+        return dict(zip(self.read.observations.indicator_ids, self.read.observations.cells, strict=True))
 
     @property
     def has_error(self) -> bool:
@@ -345,13 +344,14 @@ def _headings(form: Form, home: Form) -> dict[str, _Heading]:
 
 def _figures(item: Submission, headings: Mapping[str, _Heading], before: Submission | None = None) -> dict[str, Figure]:
     """Return the cells of a submission that stand under headings and can hold numbers."""
-    last = before.values if before else {}
-    sheet, figures = item.read.sheet, {}
-    for key, (_, state, value, text, _, cell) in item.by_indicator.items():
+    last = before.by_indicator if before else {}
+    sheet, said, figures = item.read.sheet, item.read.observations, {}
+    for key, (state, value, text, *_), cell in zip(said.indicator_ids, said.readings, said.cells, strict=True):
         heading = headings.get(key)
         if heading and state not in ("not_applicable", "unreadable"):
             column, caption, is_rate, is_own = heading
-            figures[column] = Figure(f"{sheet}!{cell}", caption, value, text, last.get(key), is_rate, is_own)
+            stood = last[key].value if key in last else None
+            figures[column] = Figure(f"{sheet}!{cell}", caption, value, text, stood, is_rate, is_own)
     return figures
 
 
@@ -452,8 +452,8 @@ def _finding(
     cells = []
     for column in check.columns:
         submission = item if column.source == home else partners.get(column.source)
-        if submission and (said := submission.by_indicator.get(column.key)) and said.cell:
-            cells.append(f"{submission.read.sheet}!{said.cell}")
+        if submission and (cell := submission.cells.get(column.key)):
+            cells.append(f"{submission.read.sheet}!{cell}")
     said_of = {name: worked_out(expression) for name, expression in check.values.items()}
     message = re.sub(r"\{(\w+)\}", lambda name: str(said_of[name[1]](row) or ""), check.message)
     stated, expected = worked_out(check.stated)(row), worked_out(check.expected)(row)
