@@ -28,7 +28,7 @@ _COLUMNS = (
     *("unit_id", "submission_id", "layout_id", "sheet"),
     *("cell_states", "stated_values", "stated_texts", "decimals", "cells"),
 )
-_REMEMBERED = 2000  # characters; what is longer is worked out afresh each time, so that what is kept has a bound
+_REMEMBERED = 200  # cells of a row; more are put together afresh each time, so that what is kept has a bound
 _SPECIAL = re.compile(r'[\\"\x00-\x1f]')
 _IN_COPY = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _IN_TEXT = str.maketrans(_IN_COPY)
@@ -40,12 +40,12 @@ class _Layout(NamedTuple):
 
     layout_id: str
     indicator_ids: list[str]
-    places: list[int]
+    places: tuple[int, ...]
 
 
 @lru_cache(maxsize=1000)
 def _layout(indicator_ids: tuple[str, ...]) -> _Layout:
-    places = sorted(range(len(indicator_ids)), key=indicator_ids.__getitem__)
+    places = tuple(sorted(range(len(indicator_ids)), key=indicator_ids.__getitem__))
     ordered = [indicator_ids[place] for place in places]
     return _Layout(hashlib.sha256("\0".join(ordered).encode()).hexdigest()[:20], ordered, places)
 
@@ -109,9 +109,9 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         arrays = (
             _states(states),
             ",".join([number or "NULL" for number in digits] if "" in digits else digits),
-            "" if texts == digits else _array(tuple(map(_otherwise, texts, digits))),
+            "" if texts == digits else _array(map(_otherwise, texts, digits)),
             _numbers(decimals),
-            _array(tuple(map(said.cells.__getitem__, layout.places))),
+            _placed(tuple(said.cells), layout.places),
         )
         owner = (unit_id, submission_id, layout.layout_id, sheet.translate(_IN_TEXT))
         yield "\t".join(owner) + "\t{" + "}\t{".join(arrays) + "}\n"
@@ -129,19 +129,25 @@ def _otherwise(text: str, digits: str) -> str:
     return "" if text == digits else text
 
 
-def _array(texts: tuple[str, ...]) -> str:
+def _array(texts: Iterable[str]) -> str:
     """Return texts as the items of an array, an empty one as NULL."""
-    return (_remembered_items if sum(map(len, texts)) <= _REMEMBERED else _items)(texts)
-
-
-def _items(texts: tuple[str, ...]) -> str:
+    texts = list(texts)
     needs_escape = _SPECIAL.search("".join(texts))
     escaped = [text.translate(_IN_ARRAY) for text in texts] if needs_escape else texts
     return ",".join([f'"{text}"' if text else "NULL" for text in escaped])
 
 
-# In workbooks of one form the same cells are filled, and nearly always as they are expected to be.
-_remembered_items = lru_cache(maxsize=1000)(_items)
+def _placed(cells: tuple[str, ...], places: tuple[int, ...]) -> str:
+    """Return cells as the items of an array, in the order of a layout."""
+    return (_remembered if len(cells) <= _REMEMBERED else _in_order)(cells, places)
+
+
+def _in_order(cells: tuple[str, ...], places: tuple[int, ...]) -> str:
+    return _array(map(cells.__getitem__, places))
+
+
+# In workbooks of one form the same cells are filled.
+_remembered = lru_cache(maxsize=1000)(_in_order)
 
 
 @lru_cache(maxsize=1000)

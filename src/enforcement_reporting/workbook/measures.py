@@ -92,11 +92,15 @@ def measure_of(unit_of_measure: str, written_in: str, not_applicable: frozenset[
 def read_number(number: float, measure: Measure, shown_as: NumberFormat | None = None) -> Reading:
     """Return what a cell says that holds a number, shown in a format with fixed decimals or in none such."""
     if shown_as and (shown_as.percent or not measure.is_count):
-        # What the sheet shows is what was stated: 76.1%, not the 0.761 behind it.
-        shown = shown_as.show(number)
-        if shown is not None:
-            return read_typed(shown, measure)
+        return _read_shown(number, measure, shown_as)
     return measure.stored[number]
+
+
+@lru_cache(maxsize=8192)
+def _read_shown(number: float, measure: Measure, shown_as: NumberFormat) -> Reading:
+    """Return what the sheet shows, which is what was stated: 76.1%, not the 0.761 behind it."""
+    shown = shown_as.show(number)
+    return measure.stored[number] if shown is None else read_typed(shown, measure)
 
 
 def _read_stored(number: Cell, measure: Measure) -> Reading:

@@ -187,9 +187,9 @@ class _Plan:
         return itemgetter(*columns) if len(columns) > 1 else lambda row: [row[column] for column in columns]
 
     @cached_property
-    def addresses(self) -> Lookup[int, list[str]]:
+    def addresses(self) -> Lookup[int, tuple[str, ...]]:
         """The cells in the columns of a row, by its number."""
-        return Lookup(_ROWS_KEPT, lambda number: [f"{letters}{number}" for letters in self.letters])
+        return Lookup(_ROWS_KEPT, lambda number: tuple([f"{letters}{number}" for letters in self.letters]))
 
     def cells(self, row: list[Cell]) -> Sequence[Cell]:
         """Return the cells in the columns of a row, that are blank beyond its end."""
