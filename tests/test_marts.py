@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -565,6 +566,26 @@ def test_who_forks_others_reads_the_project_and_a_project_that_cannot_be_read_hi
     assert not caplog.records
     marts.read_project(replace(settings, dbt_project=tmp_path))
     assert "could not be read beforehand" in caplog.text
+
+
+def test_one_run_takes_the_project_as_it_was_read_unless_it_has_changed_since(story: Story, tmp_path: Path) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(story.settings.dbt_project, project)
+    settings = replace(story.settings, state=tmp_path / "state", dbt_project=project)
+    parsed = tmp_path / "state/dbt/target/partial_parse.msgpack"  # written whenever the project is read
+
+    def is_read_by_a_run() -> bool:
+        parsed.unlink(missing_ok=True)
+        marts.run_dbt(settings, ["compile", "--select", "dim_form", "--no-write-json"])
+        return parsed.exists()
+
+    marts.read_project(settings)
+    assert not is_read_by_a_run()
+    assert is_read_by_a_run()  # what a run has worked on is not for another
+    marts.read_project(settings)
+    with (project / "models/marts/dimensions/dim_form.sql").open("a", encoding="utf-8") as model:
+        model.write("-- changed\n")
+    assert is_read_by_a_run()
 
 
 def test_a_build_opens_a_connection_for_each_thread_and_not_for_each_model(story: Story) -> None:

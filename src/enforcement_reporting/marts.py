@@ -165,13 +165,29 @@ def reported_figures(settings: Settings) -> Iterator[Callable[[str, str, str], d
 def read_project(settings: Settings) -> None:
     """Import dbt and let it read the project, for a process from which others are forked.
 
-    They find the project read, and what dbt works out when it is first run in a process. That is all this is for:
-    where it fails it says so in the log, and the first build will fail of the same.
+    The first build of each takes the project as it was read, unless it has changed since, and finds what dbt works out
+    when it is first run in a process. That is all this is for: where it fails it says so in the log, and the first
+    build will fail of the same.
     """
     try:
-        run_dbt(settings, ["parse", "--no-write-json"])
+        import_dbt()
+        import dbt.task.build  # noqa: F401 - dbt would import it when it builds
+
+        stands = _project_as_it_stands(settings)
+        outcome = _invoked(settings, ["parse", "--no-write-json"])
+        if outcome.success:
+            _projects_read[stands] = outcome.result
     except Exception:
         log.warning("marts: the dbt project could not be read beforehand", exc_info=True)
+
+
+# What dbt made of a project, by what it was read from. A run leaves its marks on it: it is good for one.
+_projects_read: dict[tuple[str, str], Any] = {}
+
+
+def _project_as_it_stands(settings: Settings) -> tuple[str, str]:
+    """Return what a project that was read depends on: its files, and the database that its relations are in."""
+    return _project_digest(settings.dbt_project), str(sorted(_profile_variables(settings).items()))
 
 
 def import_dbt() -> None:
@@ -211,29 +227,10 @@ def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
     It writes under the state folder only, and nothing to standard output. Raises MartsError.
     """
     import_dbt()
-    _keep_connections()
     from dbt.artifacts.schemas.results import NodeStatus
-    from dbt.cli.main import dbtRunner
 
-    state = _dbt_state(settings)
-    state.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with _ONE_DBT, _environment(_profile_variables(settings)), not_collected():
-        outcome = dbtRunner(callbacks=[_log_event]).invoke(
-            [
-                "--quiet",
-                "--no-use-colors",
-                "--no-version-check",
-                *("--log-level", "none"),
-                *("--log-path", str(state / "logs")),
-                *arguments,
-                *("--project-dir", str(settings.dbt_project)),
-                *("--profiles-dir", str(settings.dbt_project)),
-                *("--target-path", str(state / "target")),
-            ]
-        )
-    if outcome.exception:
-        raise MartsError(f"dbt did not start: {_one_line(outcome.exception)}") from outcome.exception
+    outcome = _invoked(settings, arguments, _projects_read.pop(_project_as_it_stands(settings), None))
     results = list(getattr(outcome.result, "results", []))
     failed = [result for result in results if result.status in (NodeStatus.Error, NodeStatus.Fail)]
     if failed or not outcome.success:
@@ -248,6 +245,33 @@ def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
         ],
         "seconds": round(time.monotonic() - started, 2),
     }
+
+
+def _invoked(settings: Settings, arguments: list[str], project: Any = None) -> Any:
+    """Return what became of a dbt command, on the project as it was read where it was. Raises MartsError."""
+    import_dbt()
+    _keep_connections()
+    from dbt.cli.main import dbtRunner
+
+    state = _dbt_state(settings)
+    state.mkdir(parents=True, exist_ok=True)
+    with _ONE_DBT, _environment(_profile_variables(settings)), not_collected():
+        outcome = dbtRunner(manifest=project, callbacks=[_log_event]).invoke(
+            [
+                "--quiet",
+                "--no-use-colors",
+                "--no-version-check",
+                *("--log-level", "none"),
+                *("--log-path", str(state / "logs")),
+                *arguments,
+                *("--project-dir", str(settings.dbt_project)),
+                *("--profiles-dir", str(settings.dbt_project)),
+                *("--target-path", str(state / "target")),
+            ]
+        )
+    if outcome.exception:
+        raise MartsError(f"dbt did not start: {_one_line(outcome.exception)}") from outcome.exception
+    return outcome
 
 
 def _dbt_state(settings: Settings) -> Path:
@@ -317,6 +341,12 @@ def _definitions(connection: psycopg.Connection, dbt_project: Path) -> str:
     digest = hashlib.sha256(str(row[0] if row else None).encode())
     row = connection.execute("select prosrc from pg_proc where oid = 'deadlines.obligations_as_of'::regproc").fetchone()
     digest.update(str(row[0] if row else None).encode())  # its text stands in a view, see macros/inlined.sql
+    digest.update(_project_digest(dbt_project).encode())
+    return digest.hexdigest()
+
+
+def _project_digest(dbt_project: Path) -> str:
+    digest = hashlib.sha256()
     for path in sorted(dbt_project.rglob("*")):
         if path.suffix in (".sql", ".yml") and path.is_file():
             digest.update(path.relative_to(dbt_project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
