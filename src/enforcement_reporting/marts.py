@@ -182,12 +182,13 @@ def read_project(settings: Settings) -> None:
 
 
 # What dbt made of a project, by what it was read from. A run leaves its marks on it: it is good for one.
-_projects_read: dict[tuple[str, str], Any] = {}
+_projects_read: dict[tuple[str, ...], Any] = {}
 
 
-def _project_as_it_stands(settings: Settings) -> tuple[str, str]:
-    """Return what a project that was read depends on: its files, and the database that its relations are in."""
-    return _project_digest(settings.dbt_project), str(sorted(_profile_variables(settings).items()))
+def _project_as_it_stands(settings: Settings) -> tuple[str, ...]:
+    """Return what a project that was read depends on: its files, where dbt works, and the warehouse."""
+    places = (str(settings.dbt_project), str(_dbt_state(settings)))
+    return _project_digest(settings.dbt_project), *places, str(sorted(_profile_variables(settings).items()))
 
 
 def import_dbt() -> None:

@@ -109,7 +109,7 @@ def _lines(submissions: Iterable[Stated], layouts: dict[str, list[str]]) -> Iter
         arrays = (
             _states(states),
             ",".join([number or "NULL" for number in digits] if "" in digits else digits),
-            "" if texts == digits else _array(map(_otherwise, texts, digits)),
+            "" if texts == digits else _array(_typed_otherwise(texts, digits)),
             _numbers(decimals),
             _placed(tuple(said.cells), layout.places),
         )
@@ -124,14 +124,13 @@ def _states(states: tuple[State, ...]) -> str:
     return "" if set(said) == {"NULL"} else ",".join(said)
 
 
-def _otherwise(text: str, digits: str) -> str:
-    """Return a text, or nothing where the number says it."""
-    return "" if text == digits else text
+def _typed_otherwise(texts: Iterable[str], digits: Iterable[str]) -> list[str]:
+    """Return the texts, an empty one where the number says it."""
+    return ["" if text == number else text for text, number in zip(texts, digits, strict=True)]
 
 
-def _array(texts: Iterable[str]) -> str:
+def _array(texts: list[str]) -> str:
     """Return texts as the items of an array, an empty one as NULL."""
-    texts = list(texts)
     needs_escape = _SPECIAL.search("".join(texts))
     escaped = [text.translate(_IN_ARRAY) for text in texts] if needs_escape else texts
     return ",".join([f'"{text}"' if text else "NULL" for text in escaped])
@@ -143,7 +142,7 @@ def _placed(cells: tuple[str, ...], places: tuple[int, ...]) -> str:
 
 
 def _in_order(cells: tuple[str, ...], places: tuple[int, ...]) -> str:
-    return _array(map(cells.__getitem__, places))
+    return _array([cells[place] for place in places])
 
 
 # In workbooks of one form the same cells are filled.
