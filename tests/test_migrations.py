@@ -16,9 +16,12 @@ MIGRATIONS = Path(__file__).parent.parent / "src/enforcement_reporting/warehouse
 
 @pytest.mark.parametrize("path", sorted(MIGRATIONS.glob("*.py")), ids=lambda path: path.stem)
 def test_a_migration_is_named_after_what_it_does(path: Path) -> None:
-    """Whoever changes one that has run somewhere must give it a new name, and that warehouse is not taken for new."""
+    """Whoever changes one that has run somewhere must give it a new name, and that warehouse is not taken for new.
+
+    So must those that come after it: a warehouse knows the last one by its name, and no other.
+    """
     migration = runpy.run_path(str(path))
-    digest = hashlib.sha256(migration["DDL"].encode()).hexdigest()[:8]
+    digest = hashlib.sha256(((migration["down_revision"] or "") + migration["DDL"]).encode()).hexdigest()[:8]
     assert migration["revision"] == f"{path.stem[:4]}_{digest}"
 
 

@@ -5,7 +5,7 @@ Addresses of people stand in the schema mail only, which nobody may read but the
 
 from alembic import op
 
-revision = "0002_1674ca7b"
+revision = "0002_3689a46c"
 down_revision = "0001_306ad43b"
 
 DDL = """
