@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -67,6 +68,17 @@ def test_figures_come_back_as_they_were_read(warehouse: Settings, submissions: l
         connection.rollback()
 
 
+def stored(warehouse: Settings, cells: dict[str, Cell]) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
+    """Return the arrays in which the cells of a submission are stored, and what a row a cell says of them."""
+    with connect(warehouse) as connection:
+        state_figures(connection, "u", "s1", "表", cells)
+        arrays = connection.execute("select cell_states, stated_values, stated_texts, decimals from intake.figures")
+        seen = connection.execute(
+            "select cell_state, stated_value, stated_text from intake.observations order by indicator_id"
+        )
+        return arrays.fetchall()[0], seen.fetchall()
+
+
 def test_what_a_number_says_itself_is_not_stored_beside_it(warehouse: Settings) -> None:
     cells = {
         "f.a": Cell("B5", "value", Decimal("12.50"), "12.50"),
@@ -77,19 +89,11 @@ def test_what_a_number_says_itself_is_not_stored_beside_it(warehouse: Settings) 
         "f.f": Cell("G5", "unreadable", None, "NULL"),
         "f.g": Cell("H5", "value", Decimal("1E+3"), "1E+3"),
     }
-    with connect(warehouse) as connection:
-        state_figures(connection, "u", "s1", "表", cells)
-        row = connection.execute(
-            "select cell_states, stated_values, stated_texts, decimals from intake.figures"
-        ).fetchone()
-        seen = connection.execute(
-            "select cell_state, stated_text from intake.observations order by indicator_id"
-        ).fetchall()
-    assert row is not None
+    row, seen = stored(warehouse, cells)
     states, _, texts, _ = row
     assert states == [None, None, None, "not_applicable", None, "unreadable", None]
     assert texts == [None, "76.1%", None, "—", None, "NULL", "1E+3"]
-    assert seen == [(cell.state, cell.text or None) for cell in cells.values()]
+    assert seen == [(cell.state, cell.value, cell.text or None) for cell in cells.values()]
     assert [(item.state, item.value, item.text) for item in readings_of(*row)] == [
         (cell.state, cell.value, cell.text) for cell in cells.values()
     ]
@@ -101,15 +105,7 @@ def test_an_array_of_nothing_said_otherwise_is_empty(warehouse: Settings) -> Non
         "f.b": Cell("C5", "zero", 0, "0"),
         "f.c": Cell("D5", "blank", None, ""),
     }
-    with connect(warehouse) as connection:
-        state_figures(connection, "u", "s1", "表", cells)
-        row = connection.execute(
-            "select cell_states, stated_values, stated_texts, decimals from intake.figures"
-        ).fetchone()
-        seen = connection.execute(
-            "select cell_state, stated_value, stated_text from intake.observations order by indicator_id"
-        ).fetchall()
-    assert row is not None
+    row, seen = stored(warehouse, cells)
     assert (row[0], row[2]) == ([], [])
     assert seen == [("value", Decimal("12.50"), "12.50"), ("zero", 0, "0"), ("blank", None, None)]
     assert [(item.state, item.text) for item in readings_of(*row)] == [("value", "12.50"), ("zero", "0"), ("blank", "")]

@@ -231,7 +231,8 @@ def run_dbt(settings: Settings, arguments: list[str]) -> dict[str, Any]:
     from dbt.artifacts.schemas.results import NodeStatus
 
     started = time.monotonic()
-    outcome = _invoked(settings, arguments, _projects_read.pop(_project_as_it_stands(settings), None))
+    project = _projects_read.pop(_project_as_it_stands(settings), None) if _projects_read else None
+    outcome = _invoked(settings, arguments, project)
     results = list(getattr(outcome.result, "results", []))
     failed = [result for result in results if result.status in (NodeStatus.Error, NodeStatus.Fail)]
     if failed or not outcome.success:
